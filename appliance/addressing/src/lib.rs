@@ -7,12 +7,14 @@
 
 mod dnsmasq;
 mod fixed;
+mod fixed_line;
 mod networkd;
 mod pool;
 mod school;
 
 pub use dnsmasq::{Paths, render_dnsmasq};
 pub use fixed::{Fixed, Unusable, plan_fixed};
+pub use fixed_line::{FixedLine, FixedLineError, LinePart, render_fixed_line};
 pub use networkd::{render_networkd, render_networkd_apart};
 pub use pool::{Pool, PoolError};
 pub use school::{ApartSchool, Leases, School};

@@ -43,6 +43,13 @@ pub struct Leases {
 }
 
 impl School {
+    /// All IPv4 networks of the school.
+    #[must_use]
+    pub fn ipv4_networks(&self) -> Vec<Ipv4Net> {
+        let apart = self.apart.iter().map(|apart| apart.ipv4.0);
+        std::iter::once(self.ipv4.0).chain(apart).collect()
+    }
+
     /// Whether a device of the school can have this address.
     #[must_use]
     pub fn is_for_devices(&self, address: Ipv4Addr) -> bool {

@@ -307,6 +307,18 @@ pub enum Remark {
     /// The end of a segment is an append that was cut.
     #[error("{0}: its end is an append that was cut off, or is under way")]
     Torn(SegmentId),
+    /// A disk refused records, and the box was stopped before it could write them again: nobody was promised that they are there.
+    #[error(
+        "{segment}: before it, the disk refused records {from} to {through}, and the box was stopped before it wrote them again"
+    )]
+    Unpromised {
+        /// The segment after them.
+        segment: SegmentId,
+        /// The number of the first one.
+        from: u64,
+        /// That of the last one.
+        through: u64,
+    },
     /// A segment whose number is among the sealed ones, and of which records are in no sealed file.
     #[error(
         "{0} could not be read when what came after it was sealed: what it has is not sealed, and goes when its time is over"

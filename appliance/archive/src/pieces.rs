@@ -1,5 +1,6 @@
 //! A sealed file in pieces: the library sees no byte of it that was not compared with what is signed.
 
+use std::cell::RefCell;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::sync::{Mutex, PoisonError};
 
@@ -7,7 +8,7 @@ use bytes::{Bytes, buf};
 use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
 
-use crate::crypt::{CryptError, Identity, unlock};
+use crate::crypt::{Identity, PIECE_BYTES, PieceKey};
 use crate::hash::Hash;
 use crate::seal::{Form, Seal, Tail};
 use crate::table::TableError;
@@ -16,6 +17,53 @@ use crate::table::TableError;
 const BYTES_MAX: u64 = 256 << 20;
 /// What is read of the beginning of an encrypted file at once: its header, which has some hundred bytes for each reader.
 const HEADER_BYTES: usize = 2 << 10;
+
+/// Most rooms that a thread keeps for what it reads next, ...
+const ROOMS_MAX: usize = 8;
+/// ... and most bytes of each: a group of rows is shorter.
+const ROOM_BYTES_MAX: usize = 1 << 20;
+
+thread_local! {
+    /// Rooms that nobody uses any more. Each file needs some: from the system they come as pages that have to be filled with zeros first.
+    static ROOMS: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Room for bytes that are read. It goes back to the thread that drops it.
+struct Room(Vec<u8>);
+
+impl Room {
+    /// Room for so many bytes, whatever was in it before.
+    fn new(length: u64) -> Result<Self, TableError> {
+        let length = bounded(length)?;
+        let mut bytes = ROOMS.with_borrow_mut(Vec::pop).unwrap_or_default();
+        bytes.resize(length, 0);
+        Ok(Self(bytes))
+    }
+
+    fn into_bytes(self) -> Bytes {
+        Bytes::from_owner(self)
+    }
+}
+
+impl AsRef<[u8]> for Room {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        let bytes = std::mem::take(&mut self.0);
+        let keep = |rooms: &RefCell<Vec<Vec<u8>>>| {
+            let mut rooms = rooms.borrow_mut();
+            if bytes.capacity() <= ROOM_BYTES_MAX && rooms.len() < ROOMS_MAX {
+                rooms.push(bytes);
+            }
+        };
+        // A thread that ends keeps nothing.
+        ROOMS.try_with(keep).ok();
+    }
+}
 
 /// A sealed file, wherever it lies.
 pub trait FileBytes: Send {
@@ -49,19 +97,16 @@ pub(crate) struct Stretch {
 /// A table of which the end is in memory, and the way to the rest.
 pub(crate) struct Pieces {
     tail: Stretch,
+    /// The end, and what stands before it in the same piece: that was compared and decrypted with it.
+    around: Option<Stretch>,
     /// Where the rest is; nowhere for a table that is in memory as a whole.
-    plain: Option<Mutex<Box<dyn Plain>>>,
+    rest: Option<Mutex<Rest>>,
 }
-
-/// A table, decrypted where it was encrypted.
-pub(crate) trait Plain: Read + Seek + Send {}
-
-impl<T: Read + Seek + Send> Plain for T {}
 
 impl Pieces {
     /// All of a table.
     pub(crate) fn whole(table: Vec<u8>) -> Self {
-        Self::new(0, Bytes::from(table), None)
+        Self { tail: Stretch { at: 0, bytes: Bytes::from(table) }, around: None, rest: None }
     }
 
     /// The end of a sealed table, and the way to the rest; `None` where it is encrypted to others.
@@ -77,27 +122,36 @@ impl Pieces {
         // A seal of before there were tails.
         let tail = seal.tail.unwrap_or(Tail { at: 0, bytes: length, hash: seal.file.hash });
         let file_at = length.checked_sub(tail.bytes).ok_or(TableError::Changed)?;
-        let bytes = read_range(&file, file_at, tail.bytes)?;
-        if Hash::of(&bytes) != tail.hash {
+        let mut room = Room::new(tail.bytes)?;
+        read_at(&file, file_at, &mut room.0)?;
+        if Hash::of(&room.0) != tail.hash {
             return Err(TableError::Changed);
         }
-        let bytes = Bytes::from(bytes);
-        let sealed = SealedBytes { file, length, tail_at: file_at, tail: bytes.clone(), position: 0 };
+        let bytes = room.into_bytes();
+        let file = Box::new(file);
+        let mut sealed = SealedBytes { file, length, tail_at: file_at, tail: bytes.clone(), position: 0 };
         match seal.file.form {
-            Form::Plain => Ok(Some(Self::new(tail.at, bytes, Some(Box::new(sealed))))),
+            Form::Plain => {
+                let rest = Some(Rest::new(sealed, None));
+                Ok(Some(Self { tail: Stretch { at: tail.at, bytes }, around: None, rest }))
+            }
             Form::Encrypted => {
-                let reader = BufReader::with_capacity(HEADER_BYTES, sealed);
-                let Some(mut plain) = unlock(reader, identities)? else { return Ok(None) };
-                let mut bytes = Vec::new();
-                plain.seek(SeekFrom::Start(tail.at)).map_err(decrypt_error)?;
-                plain.by_ref().take(BYTES_MAX).read_to_end(&mut bytes).map_err(decrypt_error)?;
-                Ok(Some(Self::new(tail.at, Bytes::from(bytes), Some(Box::new(plain)))))
+                let header = BufReader::with_capacity(HEADER_BYTES, &mut sealed);
+                let Some(key) = PieceKey::unlock(header, identities)? else { return Ok(None) };
+                Self::open_encrypted(sealed, key, tail.at).map(Some)
             }
         }
     }
 
-    fn new(at: u64, bytes: Bytes, plain: Option<Box<dyn Plain>>) -> Self {
-        Self { tail: Stretch { at, bytes }, plain: plain.map(Mutex::new) }
+    fn open_encrypted(sealed: SealedBytes, key: PieceKey, tail_at: u64) -> Result<Self, TableError> {
+        let length = key.table_bytes(sealed.length).and_then(|bytes| bytes.checked_sub(tail_at));
+        let length = length.ok_or(TableError::Changed)?;
+        let around = sealed.decrypt(&key, tail_at, length)?;
+        let tail = around.part(tail_at, length).ok_or(TableError::Changed)?;
+        // Bytes before the end that the seal's hash is not for were compared with nothing.
+        let is_compared = key.place_of(tail_at / PIECE_BYTES).is_some_and(|at| at >= sealed.tail_at);
+        let around = is_compared.then_some(around);
+        Ok(Self { tail, around, rest: Some(Rest::new(sealed, Some(key))) })
     }
 
     /// Whether all of it is in memory.
@@ -154,15 +208,49 @@ impl Pieces {
 
     /// Some bytes that nobody compares here: for whoever compares the whole file.
     pub(crate) fn read_uncompared(&self, at: u64, length: u64) -> Result<Stretch, TableError> {
-        if let Some(part) = self.tail.part(at, length) {
+        let around = self.around.as_ref().unwrap_or(&self.tail);
+        if let Some(part) = around.part(at, length) {
             return Ok(part);
         }
-        let plain = self.plain.as_ref().ok_or(TableError::Layout("something points beyond its end"))?;
-        let mut bytes = vec![0; bounded(length)?];
-        let mut plain = plain.lock().unwrap_or_else(PoisonError::into_inner);
-        plain.seek(SeekFrom::Start(at)).map_err(decrypt_error)?;
-        plain.read_exact(&mut bytes).map_err(decrypt_error)?;
-        Ok(Stretch { at, bytes: Bytes::from(bytes) })
+        let rest = self.rest.as_ref().ok_or(TableError::Layout("something points beyond its end"))?;
+        rest.lock().unwrap_or_else(PoisonError::into_inner).read(at, length)
+    }
+}
+
+/// The way to what is not in memory.
+struct Rest {
+    sealed: SealedBytes,
+    /// What decrypts it, where it is encrypted.
+    key: Option<PieceKey>,
+    /// The pieces that were decrypted last: a group of rows begins in the one in which the group before it ends.
+    last: Option<Stretch>,
+}
+
+impl Rest {
+    fn new(sealed: SealedBytes, key: Option<PieceKey>) -> Mutex<Self> {
+        Mutex::new(Self { sealed, key, last: None })
+    }
+
+    /// Some bytes of the table.
+    fn read(&mut self, at: u64, length: u64) -> Result<Stretch, TableError> {
+        let Some(key) = &self.key else {
+            let mut room = Room::new(length)?;
+            self.sealed.fill(at, &mut room.0)?;
+            return Ok(Stretch { at, bytes: room.into_bytes() });
+        };
+        if let Some(part) = self.last.as_ref().and_then(|last| last.part(at, length)) {
+            return Ok(part);
+        }
+        let until = at.checked_add(length).ok_or(TableError::Changed)?;
+        let first = at / PIECE_BYTES * PIECE_BYTES;
+        let known = self.last.take().and_then(|last| from(last.at, &last.bytes, first)).unwrap_or_default();
+        let known = known.slice(..known.len() - known.len() % usize::try_from(PIECE_BYTES).unwrap_or(1));
+        let known = Stretch { at: first, bytes: known };
+        let next = self.sealed.decrypt(key, known.len(), until.saturating_sub(known.len()))?;
+        let pieces = if known.bytes.is_empty() { next } else { known.and(&next)? };
+        let part = pieces.part(at, length).ok_or(TableError::Changed)?;
+        self.last = Some(pieces);
+        Ok(part)
     }
 }
 
@@ -204,24 +292,12 @@ fn bounded(length: u64) -> Result<usize, TableError> {
     bounded.ok_or(TableError::Layout("a piece of it is too long"))
 }
 
-fn read_range(file: &impl FileBytes, at: u64, length: u64) -> Result<Vec<u8>, TableError> {
-    let mut bytes = vec![0; bounded(length)?];
-    match file.read_at(at, &mut bytes) {
-        Ok(()) => Ok(bytes),
+fn read_at(file: &dyn FileBytes, at: u64, into: &mut [u8]) -> Result<(), TableError> {
+    match file.read_at(at, into) {
+        Ok(()) => Ok(()),
         // It was cut.
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(TableError::Changed),
         Err(error) => Err(error.into()),
-    }
-}
-
-/// The library says that something was not encrypted so as an error of reading.
-fn decrypt_error(error: io::Error) -> TableError {
-    if error.kind() == io::ErrorKind::InvalidData {
-        CryptError::Decrypt(error.to_string()).into()
-    } else if error.kind() == io::ErrorKind::UnexpectedEof {
-        TableError::Changed
-    } else {
-        error.into()
     }
 }
 
@@ -248,15 +324,46 @@ impl ChunkReader for Stretch {
 }
 
 /// The bytes of a sealed file; those of its end from memory, where they were compared.
-struct SealedBytes<F> {
-    file: F,
+struct SealedBytes {
+    file: Box<dyn FileBytes>,
     length: u64,
     tail_at: u64,
     tail: Bytes,
     position: u64,
 }
 
-impl<F: FileBytes> Read for SealedBytes<F> {
+impl SealedBytes {
+    /// Fills the buffer with the bytes from this place on.
+    fn fill(&self, at: u64, into: &mut [u8]) -> Result<(), TableError> {
+        let before = usize::try_from(self.tail_at.saturating_sub(at)).unwrap_or(usize::MAX);
+        let (into_file, into_tail) = into.split_at_mut(before.min(into.len()));
+        if !into_file.is_empty() {
+            read_at(&*self.file, at, into_file)?;
+        }
+        if !into_tail.is_empty() {
+            let tail = from(self.tail_at, &self.tail, at.max(self.tail_at));
+            let tail = tail.as_ref().and_then(|tail| tail.get(..into_tail.len()));
+            into_tail.copy_from_slice(tail.ok_or(TableError::Changed)?);
+        }
+        Ok(())
+    }
+
+    /// Whole pieces of the table, in which these bytes are.
+    fn decrypt(&self, key: &PieceKey, at: u64, length: u64) -> Result<Stretch, TableError> {
+        let first = at / PIECE_BYTES;
+        let end = at.checked_add(length).ok_or(TableError::Changed)?.div_ceil(PIECE_BYTES).max(first + 1);
+        let places = key.place_of(first).zip(key.place_of(end));
+        let (start, end) = places.ok_or(TableError::Changed)?;
+        let sealed_bytes = end.min(self.length).checked_sub(start).ok_or(TableError::Changed)?;
+        let mut room = Room::new(sealed_bytes)?;
+        self.fill(start, &mut room.0)?;
+        let opened = key.open(first, self.length, &mut room.0)?;
+        room.0.truncate(opened);
+        Ok(Stretch { at: first * PIECE_BYTES, bytes: room.into_bytes() })
+    }
+}
+
+impl Read for SealedBytes {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let room = buffer.len() as u64;
         let length = if let Some(tail) = from(self.tail_at, &self.tail, self.position) {
@@ -278,7 +385,7 @@ impl<F: FileBytes> Read for SealedBytes<F> {
     }
 }
 
-impl<F: FileBytes> Seek for SealedBytes<F> {
+impl Seek for SealedBytes {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         let position = match to {
             SeekFrom::Start(position) => Some(position),
@@ -287,5 +394,80 @@ impl<F: FileBytes> Seek for SealedBytes<F> {
         };
         self.position = position.ok_or(io::ErrorKind::InvalidInput)?;
         Ok(self.position)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::LazyLock;
+
+    use journal::Tally;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::crypt::{encrypt, sealed_tail_bytes};
+    use crate::seal::SealedFile;
+
+    /// A table of four pieces, the last one short; encrypted to two readers, of whom the second one reads it.
+    static FILES: LazyLock<(Vec<u8>, Vec<u8>, Identity)> = LazyLock::new(|| {
+        let length = 3 * u32::try_from(PIECE_BYTES).unwrap() + 5_000;
+        let table: Vec<u8> = (0..length).map(|at| at.wrapping_mul(2_654_435_761).to_le_bytes()[3]).collect();
+        let reader = Identity::generate();
+        let file = encrypt(&table, &[Identity::generate().reader(), reader.reader()]).unwrap();
+        (table, file, reader)
+    });
+
+    /// A seal whose search begins at this place of the table.
+    fn seal(form: Form, file: &[u8], at: u64, bytes: u64) -> Seal {
+        let sealed = SealedFile { form, bytes: file.len() as u64, hash: Hash::of(file), rows: 0 };
+        let hash = Hash::of(&file[file.len() - usize::try_from(bytes).unwrap()..]);
+        let seal = Seal::new(&Tally::default(), 0, (1, 1), "2026-11-23".to_owned(), sealed);
+        Seal { tail: Some(Tail { at, bytes, hash }), ..seal }
+    }
+
+    fn open(form: Form, at: u64) -> Pieces {
+        let (table, file, reader) = &*FILES;
+        let (file, bytes) = match form {
+            Form::Plain => (table, table.len() as u64 - at),
+            Form::Encrypted => (file, sealed_tail_bytes(table.len() as u64, at)),
+        };
+        let seal = seal(form, file, at, bytes);
+        Pieces::open(&seal, file.clone(), std::slice::from_ref(reader)).unwrap().unwrap()
+    }
+
+    proptest! {
+        /// In whatever order, beginning wherever.
+        #[test]
+        fn each_part_is_what_was_sealed(
+            form in prop::sample::select(vec![Form::Plain, Form::Encrypted]),
+            at in any::<prop::sample::Index>(),
+            parts in prop::collection::vec((any::<prop::sample::Index>(), 0..150_000_usize), 1..8),
+        ) {
+            let table = &FILES.0;
+            let pieces = open(form, at.index(table.len()) as u64);
+            prop_assert_eq!(pieces.length(), table.len() as u64);
+            for (start, length) in parts {
+                let start = start.index(table.len());
+                let end = table.len().min(start + length);
+                let part = pieces.read_uncompared(start as u64, (end - start) as u64).unwrap();
+                prop_assert_eq!(part.at(), start as u64);
+                prop_assert!(part.bytes()[..] == table[start..end], "{}..{}", start, end);
+            }
+            prop_assert!(pieces.read_uncompared(table.len() as u64 - 1, 2).is_err(), "beyond the end");
+        }
+    }
+
+    /// What stands before the end in its piece is believed where the seal's hash is for it, and nowhere else.
+    #[test]
+    fn what_was_not_compared_is_read_again() {
+        let (table, file, reader) = &*FILES;
+        let (length, at) = (table.len() as u64, table.len() as u64 - 100);
+        let whole = sealed_tail_bytes(length, at);
+        for (bytes, is_compared) in [(whole, true), (whole - 1, false), (200, false)] {
+            let seal = seal(Form::Encrypted, file, at, bytes);
+            let pieces = Pieces::open(&seal, file.clone(), std::slice::from_ref(reader)).unwrap().unwrap();
+            assert_eq!(pieces.around.is_some(), is_compared, "{bytes} bytes");
+            assert_eq!(pieces.tail().bytes()[..], table[table.len() - 100..], "{bytes} bytes");
+        }
     }
 }

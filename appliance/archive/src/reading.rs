@@ -2,8 +2,9 @@
 
 use journal::{ClockTie, Ended, Found, FoundAct, FoundPersonAct, Hit, Late, News, Sequence};
 use model::{
-    Act, Closing, Deed, DomainName, End, Host, InternetMode, LessonEnding, LessonId, LessonSettings,
-    OverrideId, PersonAct, PersonDeed, ReadingEnd, ReadingTerms, RoomName, Rule, Scope, Sought, Topic, When,
+    Act, Alteration, Closing, Deed, DomainName, End, Host, InternetMode, LessonEnding, LessonId,
+    LessonSettings, OverrideId, PersonAct, PersonDeed, ReadingEnd, ReadingTerms, RoomName, Rule, Scope,
+    Sought, Topic, When,
 };
 
 use crate::row::{Number, Row, Text, WITH_PEOPLE, WITH_WIFI, record, scope};
@@ -220,7 +221,7 @@ fn person(row: &Row) -> Option<FoundPersonAct> {
             let ending = LessonEnding::ALL.into_iter().find(|ending| ending.as_str() == word)?;
             PersonDeed::EndLesson { lesson, room, ending }
         }
-        _ => return None,
+        other => PersonDeed::Alter { what: Alteration::read(other)?, words: sought()? },
     };
     let device = row.text(Text::Machine).map(str::parse).transpose().ok()?;
     let at = row.time(Number::Time)?;

@@ -436,7 +436,8 @@ impl Row {
             | PersonDeed::ForgetDevice { words }
             | PersonDeed::AddReader { words }
             | PersonDeed::RemoveReader { words }
-            | PersonDeed::InstallRelease { words } => {
+            | PersonDeed::InstallRelease { words }
+            | PersonDeed::Alter { words, .. } => {
                 row.set(Text::Motive, words.as_str());
             }
             PersonDeed::CloseReading { reading, end } => {

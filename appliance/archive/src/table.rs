@@ -16,6 +16,7 @@ mod guide;
 mod outline;
 mod pages;
 mod probe;
+mod words;
 mod writer;
 
 use std::io;

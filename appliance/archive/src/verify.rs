@@ -530,9 +530,14 @@ impl Report {
         let tally = tally.map_err(io::Error::other)?;
         // After a failed append the header says what the segment before may have got of it: all of that is written again here.
         let own = tally.first_sequence.unwrap_or(u64::MAX);
-        let before =
-            info.filter(|info| info.segment == segment.number()).map_or(0, |info| info.next_sequence);
-        self.note_gap(through, before.min(own).saturating_sub(1), format!("before {segment}"));
+        let info = info.filter(|info| info.segment == segment.number());
+        let promised = info.map_or(0, |info| info.promised_below);
+        self.note_gap(through, promised.min(own).saturating_sub(1), format!("before {segment}"));
+        // Where a segment is damaged, they may have stood there.
+        let is_whole = damages.iter().all(|damage| damage.kind == DamageKind::Tail);
+        if let (Some(info), Some(first)) = (info.filter(|_| is_whole), tally.first_sequence) {
+            self.note_unpromised(through, info.next_sequence.min(first).saturating_sub(1), segment);
+        }
         for damage in damages {
             match damage.kind {
                 // Nobody was promised what it should have been: where records are missing after it, they are told.
@@ -551,6 +556,14 @@ impl Report {
             self.findings.push(Finding::Records { from, through: *through, place });
         }
         Ok(())
+    }
+
+    /// Passes over the numbers of what a disk refused, and what the box was killed before it wrote again.
+    fn note_unpromised(&mut self, through: &mut u64, last: u64, segment: SegmentId) {
+        if last > *through {
+            self.remarks.push(Remark::Unpromised { segment, from: *through + 1, through: last });
+            *through = last;
+        }
     }
 
     fn note_gap(&mut self, through: &mut u64, expected: u64, place: String) {

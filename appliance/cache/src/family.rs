@@ -24,6 +24,9 @@ pub struct Family {
     /// Names of query parameters that carry the right to a file and are new each time; `*` at the end stands for any rest. A URI
     /// that has all of them is a file, wherever it is.
     pub signatures: Vec<String>,
+    /// What is the same for everybody, signed in or not: style sheets, scripts, pictures of the surface. It is asked for as if nobody
+    /// were signed in.
+    pub for_all: Vec<PathPattern>,
     /// Where a session ends.
     pub log_out: Vec<PathPattern>,
     /// Whether pages that are stale say so.
@@ -39,6 +42,7 @@ impl Default for Family {
             session_cookies: vec![],
             files: vec![],
             signatures: vec![],
+            for_all: vec![],
             log_out: vec![],
             has_banner: true,
             offline_days: 0,
@@ -76,6 +80,13 @@ impl Family {
         let is_signed = kept.len() < query.split('&').count();
         let uri = if kept.is_empty() { path.to_owned() } else { format!("{path}?{}", kept.join("&")) };
         Some(FileName { key: Key::new(host, &uri)?, is_signed })
+    }
+
+    /// Whether this is the same for everybody.
+    #[must_use]
+    pub fn is_for_all(&self, path_and_query: &str) -> bool {
+        let path = path_and_query.split('?').next().unwrap_or_default();
+        self.for_all.iter().any(|pattern| pattern.matches(path))
     }
 
     /// Whether a session ends here.
@@ -197,6 +208,7 @@ mod tests {
             session_cookies: vec!["oneSessionId".to_owned(), "beneyluent".to_owned()],
             files: patterns(&["/workspace/document/*", "/media/**"]),
             signatures: vec!["signature".to_owned(), "X-Amz-*".to_owned()],
+            for_all: patterns(&["/assets/**"]),
             log_out: patterns(&["/auth/logout"]),
             ..Family::default()
         }
@@ -251,6 +263,19 @@ mod tests {
         ] {
             check(trick, false);
         }
+    }
+
+    #[test]
+    fn what_is_for_all_is_below_its_place_and_nowhere_else() {
+        let check = |path: &str, expected: bool| assert_eq!(family().is_for_all(path), expected, "{path}");
+        check("/assets/themes/one/theme.css?version=3", true);
+        check("/assets", false);
+        check("/assets/", false);
+        check("/assets/../userbook/api/person", false);
+        check("/assets/%2e%2e/userbook/api/person", false);
+        check("/assets/x;/userbook", false);
+        check("/userbook/api/person?/assets/x.css", false);
+        assert!(!Family::default().is_for_all("/assets/themes/one/theme.css"));
     }
 
     #[test]

@@ -25,7 +25,8 @@ pub fn invalidated(method: &Method, key: &Key, status: StatusCode, response: &He
 }
 
 /// Methods that change nothing (RFC 9110 section 9.2.1). One that nobody knows may change anything.
-fn is_safe(method: &Method) -> bool {
+#[must_use]
+pub fn is_safe(method: &Method) -> bool {
     [Method::GET, Method::HEAD, Method::OPTIONS, Method::TRACE].contains(method)
 }
 

@@ -4,7 +4,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use model::Timestamp;
 
 use crate::directives::Directives;
-use crate::key::Vary;
+use crate::fields;
+use crate::key::{Key, Vary};
 use crate::range::ContentRange;
 use crate::stored::{Audience, Stored, keepable};
 use crate::terms::Terms;
@@ -30,7 +31,7 @@ pub struct Exchange<'h> {
 /// Why a response is not kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unstorable {
-    /// Only answers to GET are kept.
+    /// Only answers to GET are kept, and those to POST that [`judge_posted`] is about.
     #[error("method")]
     Method,
     /// The request forbids it.
@@ -106,6 +107,30 @@ pub fn judge(exchange: &Exchange<'_>, targets: &[HeaderName]) -> Result<Stored, 
         return Err(Unstorable::Useless);
     }
     Ok(Stored { status, headers, requested, received, vary, audience, terms, is_invalid: false })
+}
+
+/// Judges an answer to POST. It is kept for those who ask by GET where it says itself, in one line of `Content-Location`, that it is
+/// what the URI stands for from then on, and for how long (RFC 9110 section 9.3.3). Stricter than that: it is a 200, and what
+/// answers somebody with cookies or credentials is not kept, whatever it says.
+///
+/// # Errors
+/// [`Unstorable`] tells why it is not kept.
+pub fn judge_posted(
+    exchange: &Exchange<'_>,
+    key: &Key,
+    targets: &[HeaderName],
+) -> Result<Stored, Unstorable> {
+    let place = fields::single(exchange.response, &header::CONTENT_LOCATION);
+    let named = place.and_then(|place| key.resolve(place.to_str().ok()?));
+    let is_of_place = exchange.status == StatusCode::OK && named.as_ref() == Some(key);
+    if exchange.method != Method::POST || !is_of_place {
+        return Err(Unstorable::Method);
+    }
+    if is_personal(exchange.request) {
+        return Err(Unstorable::Unmarked);
+    }
+    let stored = judge(&Exchange { method: &Method::GET, ..*exchange }, targets)?;
+    if stored.terms.lifetime_s.unwrap_or(0) > 0 { Ok(stored) } else { Err(Unstorable::Useless) }
 }
 
 fn judge_terms(terms: &Terms, status: StatusCode) -> Result<(), Unstorable> {
@@ -230,6 +255,65 @@ mod tests {
             };
             assert_eq!(judge(&exchange, &[]), Err(Unstorable::Method), "{method}");
         }
+    }
+
+    fn posted(
+        method: &Method,
+        request: &[(&str, &str)],
+        status: u16,
+        response: &[(&str, &str)],
+    ) -> Result<Audience, Unstorable> {
+        let exchange = Exchange {
+            method,
+            request: &map(request),
+            status: StatusCode::from_u16(status).unwrap(),
+            response: &map(response),
+            requested: START,
+            received: START,
+        };
+        let key = Key::new("ent.example", "/a/b?c").unwrap();
+        judge_posted(&exchange, &key, &[]).map(|stored| stored.audience)
+    }
+
+    /// RFC 9110 section 9.3.3.
+    #[test]
+    fn an_answer_to_post_is_kept_where_it_says_that_it_is_what_the_uri_stands_for() {
+        let public = ("cache-control", "public, max-age=60");
+        for here in ["/a/b?c", "https://ENT.example/a/b?c", "b?c", ""] {
+            let response = [MINUTE, ("content-location", here)];
+            assert_eq!(posted(&Method::POST, &[], 200, &response), Ok(Audience::Anonymous), "{here}");
+            for method in [Method::PUT, Method::PATCH, Method::GET] {
+                assert_eq!(posted(&method, &[], 200, &response), Err(Unstorable::Method), "{method}");
+            }
+            assert_eq!(posted(&Method::POST, &[], 201, &response), Err(Unstorable::Method), "{here}");
+        }
+        let here = ("content-location", "/a/b?c");
+        for elsewhere in ["/a/b", "/a/b?d", "https://evil.example/a/b?c", "http://ent.example/a/b?c"] {
+            let response = [MINUTE, ("content-location", elsewhere)];
+            let outcome = posted(&Method::POST, &[], 200, &response);
+            assert_eq!(outcome, Err(Unstorable::Method), "{elsewhere}");
+        }
+        for response in [&[MINUTE][..], &[MINUTE, here, here], &[TAG]] {
+            let outcome = posted(&Method::POST, &[], 200, response);
+            assert_eq!(outcome, Err(Unstorable::Method), "{response:?}");
+        }
+        for vague in [&[here][..], &[here, TAG], &[here, TAG, ("cache-control", "max-age=0")]] {
+            let outcome = posted(&Method::POST, &[], 200, vague);
+            assert_eq!(outcome, Err(Unstorable::Useless), "{vague:?}");
+        }
+        // Whatever it says of itself.
+        for personal in [("cookie", "oneSessionId=1"), ("authorization", "Basic eA==")] {
+            let outcome = posted(&Method::POST, &[personal], 200, &[public, here]);
+            assert_eq!(outcome, Err(Unstorable::Unmarked), "{personal:?}");
+        }
+        let check = |request: &[(&str, &str)], response: &[(&str, &str)], expected: Unstorable| {
+            assert_eq!(posted(&Method::POST, request, 200, response), Err(expected), "{response:?}");
+        };
+        check(&[], &[public, here, ("set-cookie", "a=b")], Unstorable::Cookie);
+        check(&[], &[here, ("cache-control", "private, max-age=60")], Unstorable::Private);
+        check(&[], &[here, ("cache-control", "no-store, max-age=60")], Unstorable::NoStore);
+        check(&[("cache-control", "no-store")], &[public, here], Unstorable::Request);
+        check(&[], &[public, here, ("vary", "*")], Unstorable::Vary);
     }
 
     /// RFC 9111 section 5.2.2.3.

@@ -4,6 +4,7 @@
 //! Invariant: a proof is put up for names that were asked for and for no other, whatever the authority says, and goes again whatever happens. An order
 //! that was cut is begun anew: what the authority has seen by then, it does not ask for twice.
 
+mod binding;
 mod carrier;
 mod tsig;
 mod zone;
@@ -12,8 +13,8 @@ use std::io;
 use std::time::Duration;
 
 use instant_acme::{
-    Account, AuthorizationStatus, AuthorizedIdentifier, ChallengeType, Error, Identifier, Key, NewOrder,
-    Order, OrderStatus, RetryPolicy,
+    Account, AccountBuilder, AuthorizationStatus, AuthorizedIdentifier, ChallengeType, Error, Identifier,
+    Key, NewOrder, Order, OrderStatus, RetryPolicy,
 };
 use model::DomainName;
 use rustls::pki_types::pem::PemObject as _;
@@ -21,6 +22,7 @@ use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use carrier::Carrier;
 
+pub use binding::{ExternalAccount, ExternalAccountError};
 pub use tsig::{TsigKey, TsigKeyError};
 pub use zone::{DnsZone, ZoneError};
 
@@ -29,6 +31,8 @@ const PATIENCE: RetryPolicy =
     RetryPolicy::new().initial_delay(Duration::from_secs(1)).backoff(1.5).timeout(Duration::from_secs(300));
 /// What a proof's name begins with (RFC 8555 section 8.4).
 const PROOF_LABEL: &str = "_acme-challenge";
+/// The word for a key that the authority does not know (RFC 8555 section 7.3.1).
+const NO_ACCOUNT: &str = "urn:ietf:params:acme:error:accountDoesNotExist";
 /// The word for "too often" (RFC 8555 section 6.6).
 const RATE_LIMITED: &str = "urn:ietf:params:acme:error:rateLimited";
 
@@ -56,6 +60,8 @@ pub struct AcmeDirectory {
     pub url: String,
     /// Whom it writes to, as `mailto:` URIs. Its terms are agreed to.
     pub contact: Vec<String>,
+    /// The account that it wants to see beside the hub's key, where it serves its customers alone.
+    pub external: Option<ExternalAccount>,
     /// Who vouches for it instead of the public authorities, in DER.
     pub authorities: Vec<Vec<u8>>,
 }
@@ -193,15 +199,38 @@ impl AcmeClient {
 
     /// The account of the key: made where there is none, found where there is one (RFC 8555 section 7.3.1). Nothing but the key has to be kept.
     async fn enter(&self) -> Result<Account, Error> {
-        let carrier = Carrier::new(&self.directory.authorities);
-        let key = (Key::from_pkcs8_der(self.key.clone_key())?, PrivateKeyDer::Pkcs8(self.key.clone_key()));
-        let builder = Account::builder_with_http(Box::new(carrier));
-        let (account, _) = builder.create_from_key(key, self.directory.url.clone()).await?;
+        let account = match &self.directory.external {
+            None => self.builder().create_from_key(self.key()?, self.directory.url.clone()).await?.0,
+            Some(external) => self.enter_by(external).await?,
+        };
         if !self.directory.contact.is_empty() {
             let contact: Vec<&str> = self.directory.contact.iter().map(String::as_str).collect();
             account.update_contacts(&contact).await?;
         }
         Ok(account)
+    }
+
+    /// The same where an account of the commune's vouches for the key: once. Afterwards the key is enough, whatever becomes of that account.
+    async fn enter_by(&self, external: &ExternalAccount) -> Result<Account, Error> {
+        match self.find().await {
+            Err(Error::Api(problem)) if problem.r#type.as_deref() == Some(NO_ACCOUNT) => {}
+            found => return found,
+        }
+        let agent = Carrier::new(&self.directory.authorities).0;
+        binding::bind(&agent, &self.directory.url, self.key.secret_pkcs8_der(), external)?;
+        self.find().await
+    }
+
+    async fn find(&self) -> Result<Account, Error> {
+        Ok(self.builder().from_key(self.key()?, self.directory.url.clone()).await?.0)
+    }
+
+    fn builder(&self) -> AccountBuilder {
+        Account::builder_with_http(Box::new(Carrier::new(&self.directory.authorities)))
+    }
+
+    fn key(&self) -> Result<(Key, PrivateKeyDer<'static>), Error> {
+        Ok((Key::from_pkcs8_der(self.key.clone_key())?, PrivateKeyDer::Pkcs8(self.key.clone_key())))
     }
 }
 

@@ -4,6 +4,7 @@ pub mod folder;
 pub mod s3;
 #[cfg(test)]
 mod suite;
+mod transfer;
 
 use std::io;
 
@@ -11,6 +12,8 @@ use archive::Hash;
 use model::Timestamp;
 
 use crate::register::BoxId;
+
+pub use transfer::transfer;
 
 /// What a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +24,8 @@ pub enum Kind {
     State,
     /// A file of a release of the boxes' system: the hub's own.
     Release,
+    /// A file for pupils: the hub's own.
+    Library,
 }
 
 /// Whose what is the hub's own is: no box has this number.
@@ -56,12 +61,19 @@ impl Place {
         Self { of: OWN, kind: Kind::Release, hash }
     }
 
+    /// Of a file for pupils.
+    #[must_use]
+    pub fn library(hash: Hash) -> Self {
+        Self { of: OWN, kind: Kind::Library, hash }
+    }
+
     /// The file that is called so.
     pub(crate) fn read(of: BoxId, name: &str) -> Option<Self> {
         let (hash, kind) = match name.split_once('.') {
             None => (name, Kind::Sealed),
             Some((hash, "state")) => (hash, Kind::State),
             Some((hash, "release")) => (hash, Kind::Release),
+            Some((hash, "library")) => (hash, Kind::Library),
             Some(_) => return None,
         };
         Some(Self { of, kind, hash: hash.parse().ok()? })
@@ -73,6 +85,7 @@ impl Place {
             Kind::Sealed => self.hash.to_string(),
             Kind::State => format!("{}.state", self.hash),
             Kind::Release => format!("{}.release", self.hash),
+            Kind::Library => format!("{}.library", self.hash),
         }
     }
 }

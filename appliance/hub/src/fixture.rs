@@ -37,6 +37,7 @@ pub(crate) fn open(folder: &Path) -> (Hub, BoxId) {
         clock: || EARLY,
         office: None,
         lists: None,
+        incoming: crate::library::Incoming::new(folder, |_| None),
     };
     (hub, of)
 }

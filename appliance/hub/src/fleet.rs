@@ -1,5 +1,7 @@
 //! How schools are: green, amber, red, since when, and what there is to do. Pure: what the register has comes in, with the time.
 
+mod selftest;
+
 use std::collections::BTreeMap;
 
 use model::Timestamp;
@@ -92,6 +94,21 @@ pub enum Finding {
     Policy(u64),
     /// A release of its system failed there, and it went back to the one before.
     Release,
+    /// It has not taken what the commune decides of its configuration.
+    Configuration,
+    /// Its last self-test found ways around the filter.
+    Open {
+        /// How many.
+        failed: u32,
+        /// Since when no self-test has shown that all is closed.
+        since: Timestamp,
+        /// Whether that is so for days.
+        is_long: bool,
+    },
+    /// Its self-tests come to nothing since then.
+    Untested(Timestamp),
+    /// Its last self-test is so many days old.
+    Selftest(i64),
 }
 
 /// A certificate for the commune's names that does not come.
@@ -122,8 +139,11 @@ impl Finding {
             | Self::Warm(_)
             | Self::Policy(_)
             | Self::Release
+            | Self::Configuration
+            | Self::Untested(_)
+            | Self::Selftest(_)
             | Self::Unreadable => Level::Amber,
-            Self::Absent { is_long, .. } => red_if(is_long),
+            Self::Absent { is_long, .. } | Self::Open { is_long, .. } => red_if(is_long),
             Self::Disk(percent) => red_if(percent < DISK_RED),
             Self::List(days) => red_if(days >= LIST_DAYS_RED),
             Self::Certificate(days) => red_if(days < CERTIFICATE_DAYS_RED),
@@ -158,6 +178,10 @@ impl Finding {
             Self::Warm(_) => "warm",
             Self::Policy(_) => "policy",
             Self::Release => "release",
+            Self::Configuration => "configuration",
+            Self::Open { .. } => "open",
+            Self::Untested(_) => "untested",
+            Self::Selftest(_) => "selftest",
         }
     }
 
@@ -167,7 +191,12 @@ impl Finding {
         let wide = |number: u64| Some(i64::try_from(number).unwrap_or(i64::MAX));
         match self {
             Self::Absent { nights, .. } => Some(nights),
-            Self::List(days) | Self::Certificate(days) | Self::Sealed(days) | Self::Web(days) => Some(days),
+            Self::Open { failed, .. } => Some(i64::from(failed)),
+            Self::List(days)
+            | Self::Certificate(days)
+            | Self::Sealed(days)
+            | Self::Web(days)
+            | Self::Selftest(days) => Some(days),
             Self::Disk(number)
             | Self::Memory(number)
             | Self::Unsigned(number)
@@ -182,7 +211,9 @@ impl Finding {
             | Self::NoList
             | Self::Uncertified(_)
             | Self::NoClock
-            | Self::Release => None,
+            | Self::Release
+            | Self::Configuration
+            | Self::Untested(_) => None,
         }
     }
 }
@@ -329,8 +360,10 @@ fn judge_health(state: &BoxState, health: &Health, seen: Timestamp, measure: &Me
         health.temperature_c.filter(|degrees| *degrees >= TEMPERATURE_AMBER_C).map(Finding::Warm),
         policy.filter(|serial| *serial != measure.serial).map(Finding::Policy),
         health.release.as_ref().and_then(ReleaseHealth::failure).map(|_| Finding::Release),
+        health.configuration.as_ref().and_then(|it| it.refused.as_ref()).map(|_| Finding::Configuration),
     ];
-    found.into_iter().flatten().collect()
+    let tested = health.selftest.iter().flat_map(|it| selftest::judge(it, seen));
+    found.into_iter().flatten().chain(tested).collect()
 }
 
 #[cfg(test)]

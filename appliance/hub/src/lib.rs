@@ -10,10 +10,12 @@ pub mod acme;
 pub mod adoption;
 pub mod alerts;
 pub mod blobs;
+pub mod configurations;
 mod enrolling;
 #[cfg(test)]
 mod fixture;
 pub mod fleet;
+pub mod library;
 pub mod lists;
 mod metrics;
 mod office;
@@ -78,6 +80,8 @@ pub struct Hub {
     pub office: Option<Office>,
     /// The lists that it serves; without it, it serves none.
     pub lists: Option<lists::ListShelf>,
+    /// Where files for pupils lie that people bring to its pages.
+    pub incoming: library::Incoming,
 }
 
 impl Hub {
@@ -138,6 +142,10 @@ impl Hub {
                     }
                     (false, Kind::Release) => {
                         let known = self.register.has_release_file(it.place.hash);
+                        is_old(WHOLE_PATIENCE_MS) && !known.map_err(enrolling::tell)?
+                    }
+                    (false, Kind::Library) => {
+                        let known = self.register.has_library_file(it.place.hash, now);
                         is_old(WHOLE_PATIENCE_MS) && !known.map_err(enrolling::tell)?
                     }
                 };
@@ -247,6 +255,23 @@ mod tests {
         hub.clock = || LATE;
         assert_eq!(hub.sweep().unwrap(), 1);
         assert_eq!(hub.blobs.arrived(Place::release(known)).unwrap(), Arrived::Whole(16));
+    }
+
+    #[test]
+    fn a_file_for_pupils_goes_once_its_day_is_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut hub, _) = fixture::open(folder.path());
+        let over = Timestamp::from_unix_ms(LATE.unix_ms() - 1);
+        for (mark, until) in [("map", LATE), ("film", over)] {
+            let file = register::library::suite::file(mark, until);
+            hub.register.add_to_library(&[None], &file, "M. Blanc", EARLY).unwrap();
+            let place = Place::library(Hash::of(mark.as_bytes()));
+            hub.blobs.append(place, 0, file.bytes, mark.as_bytes()).unwrap();
+        }
+        assert_eq!(hub.sweep().unwrap(), 0);
+        hub.clock = || Timestamp::from_unix_ms(LATE.unix_ms() - 1);
+        assert_eq!(hub.sweep().unwrap(), 1);
+        assert_eq!(hub.blobs.arrived(Place::library(Hash::of(b"map"))).unwrap(), Arrived::Whole(3));
     }
 
     /// A store that removes nothing, and counts how often it was asked.

@@ -5,6 +5,7 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
+use replication::SelftestHealth;
 
 use crate::fleet::Sight;
 use crate::register::history::{Alert, Level};
@@ -96,12 +97,24 @@ fn tell_boxes(registry: &mut Registry, sights: &[Sight]) {
     registry.register_with_unit("box_certificate_end", "When a box's certificate ends", Unit::Seconds, until);
     let warm = gauge(&|it| health(it)?.temperature_c.map(i64::from));
     registry.register_with_unit("box_temperature", "A box's processor at the warmest", Unit::Celsius, warm);
+    tell_selftests(registry, &gauge);
     let log = gauge(&|it| health(it)?.log_size.map(wide));
     registry.register("box_log_entries", "Entries of a box's log of seals", log);
     let signed = gauge(&|it| it.present.as_ref().map(|state| wide(state.log_size)));
     registry.register("box_log_signed_entries", "Entries of it that the hub has signed", signed);
     let policy = gauge(&|it| health(it)?.policy_serial.map(wide));
     registry.register("box_policy_serial", "Number of the commune's policy by which a box works", policy);
+}
+
+/// What became of the last self-test of each box that has told of one.
+fn tell_selftests(registry: &mut Registry, gauge: &dyn Fn(&dyn Fn(&Sight) -> Option<i64>) -> BySchool) {
+    let selftest = |sight: &Sight| sight.health.clone()?.selftest;
+    let at = gauge(&|it: &Sight| Some(selftest(it)?.at_ms.div_euclid(1_000)));
+    registry.register_with_unit("box_selftest", "When a box's filter was attacked last", Unit::Seconds, at);
+    let failed = gauge(&|it: &Sight| Some(i64::from(selftest(it)?.failed)));
+    registry.register("box_selftest_open", "Ways around a box's filter that were open then", failed);
+    let good = gauge(&|it: &Sight| Some(i64::from(selftest(it)?.outcome == SelftestHealth::CLOSED)));
+    registry.register("box_selftest_closed", "1 where it was shown that all is closed, 0 where not", good);
 }
 
 fn count_alerts(registry: &mut Registry, alerts: &[Alert]) {

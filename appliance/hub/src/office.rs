@@ -13,6 +13,7 @@ use people::{CodeKey, PaperCode, Secret, SecretError, StoredSecret, Token, Token
 use ring::digest::{SHA256, digest};
 use ring::rand::SystemRandom;
 
+use crate::configurations;
 use crate::oidc::{Provider, ProviderError, ProviderSettings, turn_back};
 use crate::pace::network_of;
 use crate::register::RegisterError;
@@ -45,6 +46,8 @@ pub struct Settings {
     pub authority_der: Vec<u8>,
     /// The provider by which people of the commune may sign in beside their own secrets.
     pub provider: Option<ProviderSettings>,
+    /// Who looks for mistakes in what is written for a box's configuration: its own parser.
+    pub check_configuration: configurations::Check,
 }
 
 /// The office.
@@ -71,6 +74,10 @@ pub(crate) enum Trouble {
     Busy,
     /// A field is missing, or cannot be read.
     Field,
+    /// A file is empty, longer than boxes take, or did not come whole.
+    File,
+    /// A file is called as none may be.
+    FileName,
     /// It is somebody else's duty.
     Denied,
     /// There is no such thing.

@@ -1,6 +1,8 @@
 //! What the hub knows: schools, codes, boxes, what they have sent. A port: SQLite fills it, and another database can.
 
+pub mod configurations;
 pub mod history;
+pub mod library;
 pub mod people;
 pub mod postgres;
 pub mod releases;
@@ -9,6 +11,7 @@ pub mod sqlite;
 #[cfg(test)]
 mod suite;
 mod tables;
+pub mod transfer;
 pub mod web;
 pub mod wishes;
 
@@ -221,7 +224,15 @@ pub enum RegisterError {
 }
 
 /// The register. Each call is one transaction; any number of hubs may work on one register.
-pub trait Register: wishes::Wishes + web::Web + releases::Releases + Send + Sync {
+pub trait Register:
+    wishes::Wishes
+    + web::Web
+    + releases::Releases
+    + library::Library
+    + configurations::Configurations
+    + Send
+    + Sync
+{
     /// Adds a school, or changes its name and rooms.
     ///
     /// # Errors
@@ -288,6 +299,8 @@ pub trait Register: wishes::Wishes + web::Web + releases::Releases + Send + Sync
         file: &StoredFile,
         soonest: Timestamp,
     ) -> Result<Option<u64>, RegisterError>;
+    /// Somebody in the school holds a file: where it would end before `until`, it ends then, also for whoever asks what was said first.
+    fn hold_file(&self, of: BoxId, hash: Hash, until: Timestamp) -> Result<(), RegisterError>;
     /// A box's files.
     fn files(&self, of: BoxId) -> Result<Vec<StoredFile>, RegisterError>;
     /// Files that have to be gone by now, at most `count`. Of a revoked box, what it said first counts: what came later may be a thief's word.

@@ -39,14 +39,26 @@ pub fn keep_file(
     read: &mut dyn FnMut(&mut [u8], u64) -> io::Result<()>,
 ) -> Result<(), KeepError> {
     let hash: Hash = file.sha256.parse().map_err(|_| KeepError::Changed)?;
-    let place = Place::release(hash);
+    keep_bytes(blobs, Place::release(hash), file.bytes, read)
+}
+
+/// The same of whatever is the hub's own: `total` bytes under their hash.
+///
+/// # Errors
+/// [`KeepError`]; what is there is gone on with.
+pub fn keep_bytes(
+    blobs: &dyn Blobs,
+    place: Place,
+    total: u64,
+    read: &mut dyn FnMut(&mut [u8], u64) -> io::Result<()>,
+) -> Result<(), KeepError> {
     let mut arrived = blobs.arrived(place).map_err(KeepError::Blobs)?;
     let mut retries = 0;
     while let Arrived::Part(offset) = arrived {
-        let length = file.bytes.saturating_sub(offset).min(PIECE_BYTES_MAX);
+        let length = total.saturating_sub(offset).min(PIECE_BYTES_MAX);
         let mut piece = vec![0; usize::try_from(length).unwrap_or(0)];
         read(&mut piece, offset).map_err(KeepError::Read)?;
-        arrived = match blobs.append(place, offset, file.bytes, &piece) {
+        arrived = match blobs.append(place, offset, total, &piece) {
             Ok(Arrived::Part(end)) if end == offset => return Err(KeepError::Changed),
             Ok(arrived) => arrived,
             Err(AppendError::Offset(_)) if retries < RETRIES_MAX => {

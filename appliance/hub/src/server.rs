@@ -4,6 +4,7 @@ mod api;
 mod caller;
 mod description;
 mod files;
+mod library;
 mod lists;
 mod pages;
 mod releases;
@@ -152,6 +153,7 @@ fn build(
             .configure(files::configure)
             .configure(snapshots::configure)
             .configure(releases::configure)
+            .configure(library::configure)
             .configure(urgent::configure)
             .configure(description::configure)
             .configure(web_names::configure)

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use archive::{Note, SigningKey};
 use model::{ReleaseArch, Timestamp};
 use replication::limits::SHEET_BYTES_MAX;
-use replication::{Refusal, SchoolSheet, SheetRelease, SignedSheet, Tide};
+use replication::{Refusal, SchoolSheet, SheetFile, SheetRelease, SignedSheet, Tide};
 
 use crate::enrolling::tell;
 use crate::register::Register;
@@ -23,7 +23,7 @@ pub(crate) fn sign(
     uai: &str,
     now: Timestamp,
 ) -> Result<SignedSheet, Refusal> {
-    let SheetParts { serial, rules, answers, content, notices, releases } =
+    let SheetParts { serial, rules, answers, content, notices, releases, files, configuration } =
         register.sheet(uai, now).map_err(tell)?;
     if serial == 0 {
         return Ok(SignedSheet::default());
@@ -38,6 +38,8 @@ pub(crate) fn sign(
         notices,
         release: told(ReleaseArch::X86_64),
         release_arm64: told(ReleaseArch::Arm64),
+        configuration,
+        files: files.iter().map(SheetFile::write).collect(),
     };
     let text = sheet.write();
     let note = Note::new(text.clone()).with(key.sign(&text, now)).write();

@@ -36,3 +36,6 @@ mirror!(PurposeCode of Purpose: Incident, Complaint, Judicial, Oversight, Access
 mirror!(ReadingEndCode of ReadingEnd: Hand, Time);
 mirror!(LessonEndingCode of LessonEnding: Hand, TakeOver, Time);
 mirror!(NarrowingCode of Narrowing: List, Workspace, Closed);
+mirror!(AlterationCode of Alteration:
+    RenewWifiKey, TakeWifiKey, ChangeRooms, PlanLesson, DropPlan, KeepReport, JoinHub, Prepare,
+    DropPreparation, ChangeLine, TakeAdoptionKey);

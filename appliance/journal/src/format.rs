@@ -43,12 +43,19 @@ pub(crate) struct Header {
     /// The permitted accesses of earlier segments that had no closing yet: whoever recovers after a crash
     /// needs to read no earlier segment than the last one.
     pub(crate) open: Vec<u64>,
+    /// Above the number of every record of earlier segments that was promised to be there. Numbers from here up to `next_sequence` are those
+    /// of a batch that a disk refused: it is written again, or was lost with the run. It stands at the end, where there are such numbers.
+    #[serde(skip)]
+    pub(crate) promised_below: u64,
 }
 
 impl Header {
     /// The header as it stands at the start of a segment.
     pub(crate) fn encode(&self) -> postcard::Result<Vec<u8>> {
-        let payload = postcard::to_stdvec(self)?;
+        let mut payload = postcard::to_stdvec(self)?;
+        if self.promised_below < self.next_sequence {
+            payload.extend(postcard::to_stdvec(&self.promised_below)?);
+        }
         let length = u32::try_from(payload.len()).map_err(|_| postcard::Error::SerializeBufferFull)?;
         let mut bytes = Vec::with_capacity(HEADER_FIXED_BYTES + payload.len());
         bytes.extend(SEGMENT_MAGIC);
@@ -57,6 +64,13 @@ impl Header {
         bytes.extend(checksum(&[&bytes, &payload]).to_le_bytes());
         bytes.extend(payload);
         Ok(bytes)
+    }
+
+    /// Reads a payload; `None` when it is none.
+    pub(crate) fn decode(payload: &[u8]) -> Option<Self> {
+        let (header, rest) = postcard::take_from_bytes::<Self>(payload).ok()?;
+        let promised = postcard::take_from_bytes::<u64>(rest).map_or(u64::MAX, |(promised, _)| promised);
+        Some(Self { promised_below: promised.min(header.next_sequence), ..header })
     }
 }
 
@@ -211,4 +225,33 @@ fn checksum(parts: &[&[u8]]) -> u32 {
 pub(crate) fn utc_day(at: Timestamp) -> i64 {
     const DAY_MS: i64 = 86_400_000;
     at.unix_ms().div_euclid(DAY_MS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_says_what_was_promised_where_that_is_less() {
+        let header = |next_sequence: u64, promised_below: u64| Header {
+            segment: 7,
+            created_ms: 1_763_942_400_000,
+            next_sequence,
+            open: vec![3, 200],
+            promised_below,
+        };
+        let payload = |header: &Header| header.encode().unwrap()[HEADER_FIXED_BYTES..].to_vec();
+        for (next, promised) in [(300, 300), (300, 290), (300, 0), (1, 1)] {
+            let header = header(next, promised);
+            assert_eq!(Header::decode(&payload(&header)), Some(header), "{promised} of {next}");
+        }
+        // Earlier programs wrote what is written where nothing failed, and pass over the rest.
+        let (whole, failed) = (payload(&header(300, 300)), payload(&header(300, 290)));
+        assert_eq!(failed[..whole.len()], whole);
+        assert_eq!(failed[whole.len()..], [0xa2, 2], "290, in groups of seven bits");
+        // No header promises what it does not have.
+        let more = [whole, postcard::to_stdvec(&301_u64).unwrap()].concat();
+        assert_eq!(Header::decode(&more), Some(header(300, 300)));
+        assert_eq!(Header::decode(&more[..5]), None);
+    }
 }

@@ -13,6 +13,7 @@ use model::{AccessKind, ClockQuality, Closing, Timestamp, Verdict};
 use crate::clock::ClockTie;
 use crate::entry::{ClosingEntry, Entry, RepeatEntry};
 use crate::fold::{FOLD_WINDOW_MS, may_fold};
+use crate::format::Header;
 use crate::found::{Ended, join_closing, join_repeat, read_access, read_act};
 use crate::person::read_person_act;
 use crate::reader::{Damage, Piece, ReadError, read_segment};
@@ -31,6 +32,9 @@ pub struct SegmentInfo {
     pub created: Timestamp,
     /// Above the number of every record in earlier segments.
     pub next_sequence: u64,
+    /// The same of those that were promised to be there: it is less where a disk refused records. These are written again in this segment,
+    /// or were lost with the run of the box.
+    pub promised_below: u64,
 }
 
 /// What stands in segments, in the order of sequences; damage in the order of bytes.
@@ -184,8 +188,8 @@ pub fn inspect<S: Source>(source: &S, segment: SegmentId) -> io::Result<Option<S
     let outcome = read_segment(segment, source.open(segment)?, |piece| {
         if let Piece::Header(header) = piece {
             let created = Timestamp::from_unix_ms(header.created_ms);
-            info =
-                Some(SegmentInfo { segment: header.segment, created, next_sequence: header.next_sequence });
+            let Header { segment, next_sequence, promised_below, .. } = header;
+            info = Some(SegmentInfo { segment, created, next_sequence, promised_below });
         }
         ControlFlow::Break(())
     });

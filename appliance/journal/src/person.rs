@@ -7,7 +7,7 @@ use model::{
 use serde::{Deserialize, Serialize};
 
 use crate::Sequence;
-use crate::codes::{ClockCode, LessonEndingCode, PurposeCode, ReadingEndCode};
+use crate::codes::{AlterationCode, ClockCode, LessonEndingCode, PurposeCode, ReadingEndCode};
 
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct PersonEntry<'a> {
@@ -114,6 +114,10 @@ pub(crate) enum PersonDeedEntry<'a> {
     InstallRelease {
         words: &'a str,
     },
+    Alter {
+        what: AlterationCode,
+        words: &'a str,
+    },
 }
 
 /// How a lesson goes on.
@@ -184,6 +188,7 @@ impl<'a> PersonDeedEntry<'a> {
             PersonDeed::AddReader { words } => Self::AddReader { words: words.as_str() },
             PersonDeed::RemoveReader { words } => Self::RemoveReader { words: words.as_str() },
             PersonDeed::InstallRelease { words } => Self::InstallRelease { words: words.as_str() },
+            PersonDeed::Alter { what, words } => Self::Alter { what: (*what).into(), words: words.as_str() },
             PersonDeed::AddPerson { name, role } => {
                 Self::AddPerson { name: name.as_str(), role: encode_role(*role) }
             }
@@ -261,6 +266,7 @@ impl<'a> PersonDeedEntry<'a> {
             Self::AddReader { words } => PersonDeed::AddReader { words: Sought::new(words) },
             Self::RemoveReader { words } => PersonDeed::RemoveReader { words: Sought::new(words) },
             Self::InstallRelease { words } => PersonDeed::InstallRelease { words: Sought::new(words) },
+            Self::Alter { what, words } => PersonDeed::Alter { what: what.into(), words: Sought::new(words) },
             Self::AddPerson { name, role } => {
                 PersonDeed::AddPerson { name: name.parse().ok()?, role: read_role(role) }
             }

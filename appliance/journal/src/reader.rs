@@ -144,7 +144,7 @@ fn read_header<R: Read>(window: &mut Window<R>) -> Result<Option<Header>, ReadEr
     if frame.version != SEGMENT_VERSION {
         return Err(ReadError::Version(frame.version));
     }
-    let Ok(header) = postcard::from_bytes(payload) else { return Ok(None) };
+    let Some(header) = Header::decode(payload) else { return Ok(None) };
     window.skip(whole);
     Ok(Some(header))
 }

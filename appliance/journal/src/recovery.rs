@@ -31,6 +31,8 @@ pub struct Recovery {
 pub(crate) struct Resumption {
     pub(crate) next_segment: Option<SegmentId>,
     pub(crate) next_sequence: u64,
+    /// Up to which number records may be missed; those from here on up to the next were promised to nobody.
+    pub(crate) promised_below: u64,
     pub(crate) open: OpenAccesses,
     pub(crate) recovery: Recovery,
 }
@@ -95,7 +97,7 @@ pub(crate) fn recover<S: Storage>(storage: &mut S) -> io::Result<Resumption> {
     storage.acquire()?;
     let segments = storage.list()?;
     let start = find_start(storage, &segments)?;
-    let mut resumption = Resumption { next_sequence: 1, ..Resumption::default() };
+    let mut resumption = Resumption { next_sequence: 1, promised_below: 1, ..Resumption::default() };
     resumption.next_segment = segments.last().map(|last| last.next());
     for &segment in segments.get(start..).unwrap_or_default() {
         let is_empty = resumption.read(storage, segment)?;
@@ -108,7 +110,9 @@ pub(crate) fn recover<S: Storage>(storage: &mut S) -> io::Result<Resumption> {
     }
     resumption.recovery.cut_accesses = resumption.open.len();
     let floor = storage.floor();
-    resumption.next_sequence = resumption.next_sequence.max(floor.sequence.saturating_add(1));
+    let above = floor.sequence.saturating_add(1);
+    resumption.next_sequence = resumption.next_sequence.max(above);
+    resumption.promised_below = resumption.promised_below.max(above);
     if floor.segment > 0 {
         let next = SegmentId::new(floor.segment).next();
         resumption.next_segment = resumption.next_segment.max(Some(next));
@@ -159,6 +163,7 @@ impl Resumption {
         })?;
         if !is_whole {
             self.next_sequence = self.next_sequence.saturating_add(UNREADABLE_JUMP);
+            self.promised_below = self.next_sequence;
             self.recovery.unreadable.push(segment);
         }
         Ok(is_whole && is_empty)
@@ -168,18 +173,25 @@ impl Resumption {
         match piece {
             Piece::Header(header) => {
                 self.next_sequence = self.next_sequence.max(header.next_sequence);
+                self.promised_below = self.promised_below.max(header.promised_below);
                 self.open = header.open.into_iter().collect();
             }
             // The header counts the records that are damaged, too: their numbers are taken. Those of an incomplete
             // block are not: the bytes are not there, and will not come back.
-            Piece::Block(block) => self.next_sequence = self.next_sequence.max(block.next_sequence()),
+            Piece::Block(block) => self.go_above(block.next_sequence()),
             Piece::Entry(entry, _) => {
-                self.next_sequence = self.next_sequence.max(entry.sequence().saturating_add(1));
+                self.go_above(entry.sequence().saturating_add(1));
                 self.open.apply(&entry);
             }
             Piece::Damage(damage) | Piece::Unknown { place: damage, .. } => {
                 self.recovery.damages.push(damage);
             }
         }
+    }
+
+    /// Notes that there are records below this number.
+    fn go_above(&mut self, next: u64) {
+        self.next_sequence = self.next_sequence.max(next);
+        self.promised_below = self.promised_below.max(next);
     }
 }

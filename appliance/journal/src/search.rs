@@ -209,7 +209,7 @@ struct Scan<'q, F> {
     held: BTreeMap<u64, Held>,
     /// The highest sequence that was read: what is not above it was written twice.
     seen: u64,
-    /// The incomplete end of the segment before, and the number that the header after it says is the next.
+    /// The incomplete end of the segment before, and up to which number the header after it says that records were promised.
     torn: Option<(Damage, u64)>,
     summary: Summary,
     each: F,
@@ -242,7 +242,7 @@ impl<F: FnMut(Hit) -> ControlFlow<()>> Scan<'_, F> {
     fn take(&mut self, piece: Piece<'_>) -> ControlFlow<()> {
         let (entry, place) = match piece {
             Piece::Header(header) => {
-                self.torn = self.torn.take().map(|(damage, _)| (damage, header.next_sequence));
+                self.torn = self.torn.take().map(|(damage, _)| (damage, header.promised_below));
                 return ControlFlow::Continue(());
             }
             Piece::Damage(damage) if damage.kind == DamageKind::Tail => {
@@ -319,7 +319,7 @@ impl<F: FnMut(Hit) -> ControlFlow<()>> Scan<'_, F> {
     /// what a crash left of an append that nobody was promised, or what the disk refused, which is written again after it.
     fn report_torn(&mut self, sequence: u64) -> ControlFlow<()> {
         match self.torn.take() {
-            Some((damage, next_sequence)) if next_sequence.min(sequence) > self.seen.saturating_add(1) => {
+            Some((damage, promised)) if promised.min(sequence) > self.seen.saturating_add(1) => {
                 (self.each)(Hit::Damage(damage))
             }
             Some(_) | None => ControlFlow::Continue(()),
@@ -419,6 +419,7 @@ fn is_person_match(query: &Query, act: &PersonEntry<'_>, when: When) -> bool {
         | PersonDeedEntry::AddReader { .. }
         | PersonDeedEntry::RemoveReader { .. }
         | PersonDeedEntry::InstallRelease { .. }
+        | PersonDeedEntry::Alter { .. }
         | PersonDeedEntry::AddPerson { .. }
         | PersonDeedEntry::ResetPerson { .. }
         | PersonDeedEntry::DisablePerson { .. }

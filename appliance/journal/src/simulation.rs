@@ -26,6 +26,8 @@ pub struct Faults {
     pub create_fails: bool,
     /// No segment can be read.
     pub read_fails: bool,
+    /// No segment can be ended or removed: what a failure leaves stays, as where the process is killed before it tidies up.
+    pub tidy_fails: bool,
 }
 
 #[derive(Debug, Default)]
@@ -130,6 +132,9 @@ impl Storage for Disk {
 
     fn end(&mut self, segment: SegmentId) -> io::Result<()> {
         let mut state = self.lock();
+        if state.faults.tidy_fails {
+            return Err(io::Error::other("simulated failure to tidy up"));
+        }
         let file = state.files.get_mut(&segment).ok_or(io::ErrorKind::NotFound)?;
         let freed = file.reserved.saturating_sub(file.bytes.len() as u64);
         file.reserved = 0;

@@ -38,6 +38,9 @@ pub struct Writer<S: Storage> {
     batch_sequence: u64,
     /// Earlier segments may hold the batch: a disk that failed to make it durable may still give it back.
     is_batch_written: bool,
+    /// Records with lower numbers are there, as far as the disk keeps what it promised. It is below the batch's numbers where an earlier run
+    /// was killed before it could write again what a disk had refused.
+    promised_below: u64,
 }
 
 /// Why records could not be made durable. They are kept, and the journal accepts no others meanwhile.
@@ -115,6 +118,7 @@ impl<S: Storage> Writer<S> {
             batch: Batch::default(),
             batch_sequence: 0,
             is_batch_written: false,
+            promised_below: 0,
         }
     }
 
@@ -171,6 +175,7 @@ impl<S: Storage> Writer<S> {
         self.next_segment = resumption.next_segment.unwrap_or(SegmentId::FIRST);
         self.open = resumption.open;
         self.batch_sequence = resumption.next_sequence;
+        self.promised_below = resumption.promised_below;
         self.shared.lock().resume(resumption.next_sequence);
         self.recovery = Some(resumption.recovery);
         self.close_open_accesses(now);
@@ -223,6 +228,7 @@ impl<S: Storage> Writer<S> {
         for_each_connection(&self.batch, |entry| open.note_closing(entry));
         self.batch.clear();
         self.batch_sequence = self.batch.next_sequence;
+        self.promised_below = self.batch_sequence;
         self.is_batch_written = false;
         self.shared.lock().set_durable_below(self.batch_sequence);
     }
@@ -245,6 +251,7 @@ impl<S: Storage> Writer<S> {
             created_ms: now.unix_ms(),
             next_sequence: if self.is_batch_written { self.batch.next_sequence } else { self.batch_sequence },
             open: self.open.iter().collect(),
+            promised_below: self.promised_below,
         };
         let header = header.encode().map_err(io::Error::other)?;
         // A number is used once, even if all that is left of it is a file that cannot be removed.

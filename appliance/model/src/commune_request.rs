@@ -107,6 +107,17 @@ pub struct CommuneSheet {
     pub notices: Vec<CommuneNotice>,
     /// The release of the box's system that it shall have.
     pub release: Option<Release>,
+    /// What the commune decides of the configuration of its box.
+    pub configuration: Option<CommuneConfiguration>,
+}
+
+/// What the commune decides of a box's configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommuneConfiguration {
+    /// Its number.
+    pub number: u64,
+    /// The tables, as in the box's own file; an empty text takes back what was said before.
+    pub text: String,
 }
 
 /// Something that the commune's hub had the box do, as it stands on the box.
@@ -145,11 +156,13 @@ pub enum CommuneOrderKind {
     Release,
     /// Take that release no more.
     Withdraw,
+    /// Take a part of its configuration.
+    Configure,
 }
 
 impl CommuneOrderKind {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Permit,
         Self::Refuse,
         Self::Lock,
@@ -161,6 +174,7 @@ impl CommuneOrderKind {
         Self::Notice,
         Self::Release,
         Self::Withdraw,
+        Self::Configure,
     ];
 
     /// The word of the state file and of the texts.
@@ -178,6 +192,7 @@ impl CommuneOrderKind {
             Self::Notice => "notice",
             Self::Release => "release",
             Self::Withdraw => "withdraw",
+            Self::Configure => "configure",
         }
     }
 }
@@ -193,7 +208,8 @@ mod tests {
         }
         assert_eq!(Answered::find("perhaps"), None);
         let words: Vec<_> = CommuneOrderKind::ALL.into_iter().map(CommuneOrderKind::as_str).collect();
-        let expected = "permit refuse lock unlock take-back answer prepare unprepare notice release withdraw";
+        let expected =
+            "permit refuse lock unlock take-back answer prepare unprepare notice release withdraw configure";
         assert_eq!(words.join(" "), expected);
     }
 }

@@ -7,6 +7,7 @@
 
 mod access;
 mod access_point;
+mod alteration;
 mod category;
 mod commune_request;
 mod device;
@@ -15,6 +16,7 @@ mod flow_mark;
 mod host;
 mod lesson;
 mod lesson_plan;
+mod library;
 mod mac;
 mod machine;
 mod number;
@@ -38,10 +40,11 @@ mod verdict;
 
 pub use access::{AccessKind, Closing, End};
 pub use access_point::AccessPointName;
+pub use alteration::Alteration;
 pub use category::{Category, CategoryError};
 pub use commune_request::{
-    Answered, CommuneAnswer, CommuneNotice, CommuneOrder, CommuneOrderKind, CommuneRequest, CommuneRequestId,
-    CommuneSheet, NewCommuneRequest,
+    Answered, CommuneAnswer, CommuneConfiguration, CommuneNotice, CommuneOrder, CommuneOrderKind,
+    CommuneRequest, CommuneRequestId, CommuneSheet, NewCommuneRequest,
 };
 pub use device::{Device, DeviceName, PersonName, ProfileName, RoomName};
 pub use domain_name::{DomainName, DomainNameError, LABEL_BYTES_MAX, NAME_BYTES_MAX};
@@ -53,6 +56,10 @@ pub use lesson::{
     UnfitLesson,
 };
 pub use lesson_plan::{LessonPlan, PlanId};
+pub use library::{
+    FileName, FileNameError, LIBRARY_BYTES_MAX, LIBRARY_FILE_BYTES_MAX, LIBRARY_FILES_MAX, LibraryFile,
+    MediaType, Shown, is_library, is_sum,
+};
 pub use mac::{Mac, MacError, NotAMachine};
 pub use machine::Machine;
 pub use overrides::{Act, Deed, Ended, NewOverride, Override, OverrideId, Unfit};

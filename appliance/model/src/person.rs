@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use crate::number::number;
 use crate::{
-    DomainName, LessonEnding, LessonId, LessonSettings, Mac, PersonName, Purpose, ReadingEnd, ReadingId,
-    ReadingTerms, RoomName, Sought, Timestamp,
+    Alteration, DomainName, LessonEnding, LessonId, LessonSettings, Mac, PersonName, Purpose, ReadingEnd,
+    ReadingId, ReadingTerms, RoomName, Sought, Timestamp,
 };
 
 number! {
@@ -260,6 +260,13 @@ pub enum PersonDeed {
         /// Its version, and what was said of lessons.
         words: Sought,
     },
+    /// Something else of the school is changed.
+    Alter {
+        /// What.
+        what: Alteration,
+        /// Which, and how.
+        words: Sought,
+    },
     /// Somebody new.
     AddPerson {
         /// Who.
@@ -377,6 +384,7 @@ impl PersonDeed {
             Self::AddReader { .. } => "add-reader",
             Self::RemoveReader { .. } => "remove-reader",
             Self::InstallRelease { .. } => "install-release",
+            Self::Alter { what, .. } => what.as_str(),
             Self::AddPerson { .. } => "add-person",
             Self::ResetPerson { .. } => "reset-person",
             Self::DisablePerson { .. } => "disable-person",
@@ -416,6 +424,7 @@ impl PersonDeed {
             | Self::AddReader { .. }
             | Self::RemoveReader { .. }
             | Self::InstallRelease { .. }
+            | Self::Alter { .. }
             | Self::AddPerson { .. }
             | Self::ResetPerson { .. }
             | Self::DisablePerson { .. }
@@ -452,6 +461,7 @@ impl PersonDeed {
             | Self::AddReader { .. }
             | Self::RemoveReader { .. }
             | Self::InstallRelease { .. }
+            | Self::Alter { .. }
             | Self::AddPerson { .. }
             | Self::ResetPerson { .. }
             | Self::DisablePerson { .. }

@@ -34,6 +34,13 @@ pub trait AdoptionRoom: Send + Sync {
     /// # Errors
     /// [`Trouble::Unknown`].
     fn release_point(&self, client: IpAddr, person: &Person, name: &AccessPointName) -> Result<(), Trouble>;
+
+    /// The files of the first start of an access point from the factory, packed, with the key that the box has made itself. Who takes them is on
+    /// record.
+    ///
+    /// # Errors
+    /// [`Trouble::Unknown`] where the box has no key, or the commune's, which is in the commune's own images.
+    fn point_files(&self, client: IpAddr, person: &Person) -> Result<Vec<u8>, Trouble>;
 }
 
 /// What a machine says of itself, as it came.
@@ -52,8 +59,10 @@ pub struct SaidOfPoint<'s> {
 /// The access points of the pages.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Points {
-    /// Whether the box has the commune's key, without which it believes none.
+    /// Whether the box has a key, its own or the commune's, without which it believes none.
     pub has_key: bool,
+    /// Whether that is its own, so that it gives out files for access points from the factory.
+    pub has_files: bool,
     /// Those that were heard, and that nobody has adopted, the last first.
     pub heard: Vec<HeardPoint>,
     /// Those that somebody adopted.

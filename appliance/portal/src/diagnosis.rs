@@ -3,7 +3,7 @@
 
 use model::Timestamp;
 
-use crate::WifiStatus;
+use crate::{LineSeat, WifiStatus};
 
 /// All of it, at one moment.
 #[derive(Clone, Debug, Default)]
@@ -12,6 +12,8 @@ pub struct Diagnosis {
     pub at: Option<Timestamp>,
     /// The line to the provider, where the box has one.
     pub line: Option<Line>,
+    /// What the box is on it, where it has one.
+    pub line_seat: Option<LineSeat>,
     /// What the journal has of its disk.
     pub disk: Option<Disk>,
     /// The machine.
@@ -24,6 +26,8 @@ pub struct Diagnosis {
     pub sealing: Option<Sealing>,
     /// How the machine's system is with its releases; `None` where it is none.
     pub release: Option<SystemRelease>,
+    /// What became of the settings that the commune has sent; `None` where it has sent none.
+    pub configuration: Option<Configuration>,
     /// The access points, in the order of the configuration.
     pub access_points: Vec<AccessPoint>,
 }
@@ -175,6 +179,24 @@ impl SystemRelease {
     }
 }
 
+/// The settings that the commune has sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Configuration {
+    /// The box works by them.
+    InForce,
+    /// They wait until nobody has a lesson.
+    Lesson,
+    /// They are in the box's file, and wait until somebody starts it anew.
+    Restart,
+    /// The box cannot write its file.
+    File,
+    /// The box has not taken them, and works by what it had before.
+    Refused {
+        /// Why, in English.
+        why: String,
+    },
+}
+
 /// A release that failed here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SystemFailure {
@@ -215,6 +237,12 @@ impl Diagnosis {
             if let ReleaseStage::Refused { why, .. } = &mut release.stage {
                 why.clear();
             }
+        }
+        // Its addresses are the provider's and the school's.
+        nameless.line_seat = None;
+        // Lines of the configuration name rooms and sites.
+        if let Some(Configuration::Refused { why }) = &mut nameless.configuration {
+            why.clear();
         }
         nameless
     }

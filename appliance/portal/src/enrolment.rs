@@ -78,6 +78,8 @@ pub enum Setback {
     State,
     /// The file of the USB stick is none.
     Stick,
+    /// The line that the USB stick has is none for this school.
+    Line,
     /// Another try is under way, or the last one was a moment ago.
     Wait,
     /// The head's name is none, or is not there beside her password.
@@ -88,7 +90,7 @@ pub enum Setback {
 
 impl Setback {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Code,
         Self::Address,
         Self::Silent,
@@ -107,6 +109,7 @@ impl Setback {
         Self::HubBroken,
         Self::State,
         Self::Stick,
+        Self::Line,
         Self::Wait,
         Self::HeadName,
         Self::HeadSecret,
@@ -133,6 +136,7 @@ impl Setback {
             Self::HubBroken => "enrol-fault-hub-broken",
             Self::State => "enrol-fault-state",
             Self::Stick => "enrol-fault-stick",
+            Self::Line => "enrol-fault-line",
             Self::Wait => "enrol-fault-wait",
             Self::HeadName => "enrol-fault-head-name",
             Self::HeadSecret => "enrol-fault-head-secret",

@@ -77,7 +77,7 @@ pub trait LessonRoom: Send + Sync {
     ///
     /// # Errors
     /// [`Trouble::Unavailable`].
-    fn keep_report(&self, id: OverrideId) -> Result<(), Trouble>;
+    fn keep_report(&self, client: IpAddr, person: &Person, id: OverrideId) -> Result<(), Trouble>;
 
     /// The times during which rooms had their Wi-Fi, the last first.
     ///
@@ -98,13 +98,13 @@ pub trait LessonRoom: Send + Sync {
     ///
     /// # Errors
     /// [`Trouble::Denied`], [`Trouble::Length`], [`Trouble::Full`].
-    fn add_plan(&self, person: &Person, plan: &LessonPlan) -> Result<(), Trouble>;
+    fn add_plan(&self, client: IpAddr, person: &Person, plan: &LessonPlan) -> Result<(), Trouble>;
 
     /// Gives a planned lesson of this person up.
     ///
     /// # Errors
     /// [`Trouble::Unavailable`].
-    fn remove_plan(&self, person: &Person, id: PlanId) -> Result<(), Trouble>;
+    fn remove_plan(&self, client: IpAddr, person: &Person, id: PlanId) -> Result<(), Trouble>;
 
     /// By what tablets join the Wi-Fi of the room in which this person teaches now.
     ///

@@ -19,11 +19,15 @@ mod install;
 mod keys;
 mod language;
 mod lesson;
+mod library;
+mod line;
+mod networks;
 mod notices;
 mod office;
 pub mod pages;
 mod preparation;
 mod reading;
+mod seat;
 mod selftest;
 mod server;
 pub mod shared;
@@ -36,8 +40,8 @@ pub use commune::{CommuneDesk, CommuneRoom, CommuneWish};
 pub use custody::{Custody, KeptField};
 pub use devices::{DeviceList, DeviceRoom};
 pub use diagnosis::{
-    AccessPoint, Certificates, Diagnosis, Disk, Hub, Line, Machine, ReleaseStage, Sealing, SystemFailure,
-    SystemRelease,
+    AccessPoint, Certificates, Configuration, Diagnosis, Disk, Hub, Line, Machine, ReleaseStage, Sealing,
+    SystemFailure, SystemRelease,
 };
 pub use enrolment::{Enrolment, EnrolmentStep, Setback, WayOut};
 pub use front::{AnswerNames, Answering, Authority, Callers, Front, NameAnswer, Unanswered};
@@ -48,13 +52,17 @@ pub use lesson::{
     JoinCode, JoinState, LessonRoom, LessonStart, LessonTurn, Missed, RoomNow, SeenDevice, WifiLine,
     WifiStatus,
 };
+pub use library::{LibraryLine, library_path};
+pub use line::{LineFault, LineRoom, LineSeat, LineShown, LineTrouble, TypedLine};
+pub use networks::{JoinFile, KeyBearer, NetworkRoom, RoomKeys};
 pub use notices::{CharterError, CharterText, Notices};
-pub use office::{Asked, Card, Claimed, Hold, Newcomer, Office, Reply, Tile, Trouble, Wish};
+pub use office::{Asked, Card, Claimed, Hold, Newcomer, Office, Reply, SchoolRule, Tile, Trouble, Wish};
 pub use preparation::{PreparationLine, PreparationRoom, WantedThing};
 pub use reading::{
     ClassDay, Classes, Findings, FoundLine, Held, LessonChoice, NewHold, NewReading, Reader, ReadingList,
     ReadingRoom, RefusedCount, RoutineDay, Summary,
 };
+pub use seat::{HubFault, HubRoom, HubSeat, JoinStep, JoinTrouble, TypedHub};
 pub use selftest::{SelftestLine, SelftestOutcome, SelftestRun, SelftestStatus, selftest_word};
 pub use server::{PortalHandle, Settings, Sources, SpawnError, spawn};
 pub use status::{

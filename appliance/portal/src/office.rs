@@ -4,12 +4,12 @@ use std::net::IpAddr;
 
 use model::{
     DomainName, Layer, LessonId, Motive, Override, OverrideId, Person, PersonId, PersonName, RequestId, Role,
-    RoomName, SiteRequest, Timestamp,
+    RoomName, SiteRequest, Timestamp, Verdict,
 };
 
 use crate::{
-    AdoptionRoom, CommuneRoom, DeviceRoom, InstallRoom, KeyRoom, LessonRoom, PreparationRoom, ReadingRoom,
-    TelephoneRoom,
+    AdoptionRoom, CommuneRoom, DeviceRoom, HubRoom, InstallRoom, KeyRoom, LessonRoom, LineRoom, NetworkRoom,
+    PreparationRoom, ReadingRoom, TelephoneRoom,
 };
 
 /// The part of the box that keeps people, sessions and requests. Its calls block: for files, and for a secret that is
@@ -23,7 +23,10 @@ pub trait Office:
     + AdoptionRoom
     + DeviceRoom
     + KeyRoom
+    + NetworkRoom
     + InstallRoom
+    + HubRoom
+    + LineRoom
     + Send
     + Sync
 {
@@ -88,6 +91,13 @@ pub trait Office:
     /// [`Trouble`]: it is answered already, something stronger counts for the site, and so on.
     fn answer(&self, client: IpAddr, person: &Person, id: RequestId, reply: &Reply) -> Result<(), Trouble>;
 
+    /// Opens or closes a site for the whole school, though nobody has asked.
+    ///
+    /// # Errors
+    /// [`Trouble::Sites`] for no site, [`Trouble::Stronger`] for what the commune has decided, for the workspace, and for what would stay
+    /// open; [`Trouble::Full`], [`Trouble::NoClock`].
+    fn make_rule(&self, person: &Person, rule: &SchoolRule) -> Result<(), Trouble>;
+
     /// Ends an override before its time.
     ///
     /// # Errors
@@ -117,6 +127,18 @@ pub trait Office:
     /// # Errors
     /// [`Trouble::Unknown`], [`Trouble::Denied`].
     fn reset_person(&self, client: IpAddr, by: &Person, id: PersonId) -> Result<Card, Trouble>;
+
+    /// Gives somebody other rooms; none: anywhere.
+    ///
+    /// # Errors
+    /// [`Trouble::Unknown`], [`Trouble::Denied`], [`Trouble::Field`] for a room that there is not.
+    fn change_rooms(
+        &self,
+        client: IpAddr,
+        by: &Person,
+        id: PersonId,
+        rooms: &[RoomName],
+    ) -> Result<(), Trouble>;
 
     /// Lets somebody sign in no more.
     ///
@@ -205,6 +227,19 @@ pub enum Reply {
     },
     /// It stays closed.
     Decline,
+}
+
+/// A rule that is to be made for the whole school.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SchoolRule {
+    /// The site, as somebody typed or pasted it.
+    pub site: String,
+    /// Whether it is opened or closed.
+    pub effect: Verdict,
+    /// Up to and including this day; `None`: until somebody ends it.
+    pub until: Option<jiff::civil::Date>,
+    /// Why.
+    pub motive: Motive,
 }
 
 /// Somebody who is to be registered.

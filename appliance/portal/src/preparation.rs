@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use jiff::civil::Date;
 use model::{Person, Preparation, PreparationId, PreparationTitle, RoomName};
 
-use crate::Trouble;
+use crate::{LibraryLine, Trouble};
 
 /// The part of the box that prepares lessons. Its calls block.
 pub trait PreparationRoom: Send + Sync {
@@ -26,7 +26,12 @@ pub trait PreparationRoom: Send + Sync {
     ///
     /// # Errors
     /// [`Trouble::Unavailable`].
-    fn unprepare(&self, person: &Person, id: PreparationId) -> Result<(), Trouble>;
+    fn unprepare(&self, client: IpAddr, person: &Person, id: PreparationId) -> Result<(), Trouble>;
+
+    /// What the commune wants to be here for pupils, and how much of it is.
+    fn library(&self) -> Vec<LibraryLine> {
+        vec![]
+    }
 
     /// Tomorrow by the school's clock, where it is set.
     fn tomorrow(&self) -> Option<Date>;

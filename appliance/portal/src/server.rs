@@ -5,10 +5,13 @@ mod enrol;
 mod journal;
 mod keys;
 mod lesson;
+mod library;
 mod live;
 mod names;
+mod networks;
 mod page;
 mod people;
+mod places;
 mod points;
 mod technician;
 mod telephone;
@@ -32,6 +35,7 @@ use rustls::ServerConfig;
 use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::client::{find_client, is_own_authority};
+use crate::library::{LIBRARY_PATH, library_path};
 use crate::pages::people::{TeacherPage, WifiSheet};
 use crate::pages::{
     Asking, CONTENT_SECURITY_POLICY, Certificate, Charter, Closed, Home, LIVE_SECURITY_POLICY, Legal, Notice,
@@ -40,6 +44,7 @@ use crate::pages::{
 use crate::{AnswerNames, Authority, Callers, Front, Language, Notices, Office, StatusSource};
 use page::Page;
 use people::{Answer, Content};
+use places::Places;
 use visit::Visit;
 
 /// Most connections at once, in clear and by TLS each: more than the gate lets in by both ways together, so that nobody waits
@@ -183,7 +188,8 @@ struct Portal {
     source: Arc<dyn StatusSource>,
     office: Arc<dyn Office>,
     front: Option<Behind>,
-    streams: Arc<live::Streams>,
+    streams: Arc<Places>,
+    files: Arc<Places>,
 }
 
 /// What stands behind the portal by TLS.
@@ -237,7 +243,9 @@ fn build(
         None => (None, None),
     };
     let Sources { status: source, office } = sources;
-    let portal = web::Data::new(Portal { settings, source, office, front, streams: Arc::default() });
+    let streams = Places::new(live::STREAMS_MAX, live::OF_A_CLIENT_MAX);
+    let files = Places::new(library::FILES_MAX, library::OF_A_CLIENT_MAX);
+    let portal = web::Data::new(Portal { settings, source, office, front, streams, files });
     let tls = tls.map(|(listener, tls)| build_server(portal.clone(), listener, Some(tls)));
     std::iter::once(build_server(portal, listener, None)).chain(tls).collect()
 }
@@ -325,6 +333,10 @@ async fn answer(request: &HttpRequest, payload: web::Payload, portal: web::Data<
         }
         Certificate::FILE_PATH => certificate_file(&portal, language),
         TeacherPage::SCRIPT_PATH => live::script(),
+        path if path.starts_with(LIBRARY_PATH) => {
+            let file = library::serve(request, web::Data::clone(&portal), client).await;
+            file.unwrap_or_else(|| notice(Notice::NotFound, place, language))
+        }
         TeacherPage::LIVE_PATH => {
             let visit = Visit::read(request, &[], client, language);
             live::follow(web::Data::clone(&portal), &visit).await
@@ -383,6 +395,14 @@ async fn answer_form(portal: web::Data<Portal>, visit: Visit, page: Page) -> Htt
             .content_type("application/zip")
             .insert_header((header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")))
             .body(bytes),
+        Content::Join(kind, name, bytes) => HttpResponse::Ok()
+            .content_type(kind.media_type())
+            .insert_header((header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")))
+            .body(bytes),
+        Content::Packed(name, bytes) => HttpResponse::Ok()
+            .content_type("application/gzip")
+            .insert_header((header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")))
+            .body(bytes),
         Content::Text(name, text) => HttpResponse::Ok()
             .content_type("text/plain; charset=utf-8")
             .insert_header((header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")))
@@ -397,7 +417,11 @@ async fn answer_form(portal: web::Data<Portal>, visit: Visit, page: Page) -> Htt
 fn home(portal: &Portal, client: IpAddr, language: Language) -> HttpResponse {
     let place = &portal.settings.place;
     let (status, visitor) = (portal.source.status(), portal.source.identify(client));
-    let prepared = portal.source.prepared(client);
+    let prepared = portal.source.prepared(client).into_iter();
+    let prepared = prepared.map(|it| (it.place.to_string(), it.title.to_string()));
+    let files = portal.source.library(client).into_iter();
+    let files = files.map(|file| (library_path(&file), file.title.to_string()));
+    let prepared: Vec<(String, String)> = prepared.chain(files).collect();
     let enrolment = portal.source.enrolment();
     let enrolment = enrolment.as_ref();
     let page = Home { place, status: &status, visitor: &visitor, client, prepared: &prepared, enrolment };

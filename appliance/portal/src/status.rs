@@ -1,17 +1,19 @@
 //! What the home page tells about the box.
 
+use std::fs::File;
 use std::net::{IpAddr, SocketAddr};
 
 use jiff::tz::TimeZone;
-use model::{Category, ClockQuality, Host, NewPreparation, Reason, Subject, Timestamp};
+use model::{Category, ClockQuality, Host, LibraryFile, NewPreparation, Reason, Subject, Timestamp};
 
 use crate::diagnosis::Diagnosis;
 use crate::enrolment::{Enrolment, Setback};
+use crate::line::{LineFault, LineSeat, TypedLine};
 use crate::selftest::SelftestStatus;
 
 /// Where the portal learns how the box is. The binary fills it from the other rooms.
 ///
-/// All functions but [`StatusSource::support`] are called on the portal's own thread, once a page; they answer from memory.
+/// All functions but [`StatusSource::support`] and [`StatusSource::open_file`] are called on the portal's own thread, once a page; they answer from memory.
 pub trait StatusSource: Send + Sync + 'static {
     /// How the box is now.
     fn status(&self) -> Status;
@@ -29,6 +31,16 @@ pub trait StatusSource: Send + Sync + 'static {
         let _nobody = client;
         vec![]
     }
+    /// Files from the commune that are here for whoever uses this address.
+    fn library(&self, client: IpAddr) -> Vec<LibraryFile> {
+        let _nobody = client;
+        vec![]
+    }
+    /// One of them, by its sum, to be read; `None` where this client has none. Blocks: for the disk.
+    fn open_file(&self, client: IpAddr, sum: &str) -> Option<(LibraryFile, File)> {
+        let _nobody = (client, sum);
+        None
+    }
     /// How far the enrolment of a fresh box is; `None` where the box is none, and nobody enrols it on its pages.
     fn enrolment(&self) -> Option<Enrolment> {
         None
@@ -41,6 +53,18 @@ pub trait StatusSource: Send + Sync + 'static {
     fn enrol(&self, code: &str, hub: &str, head: (&str, &str)) -> Result<(), Setback> {
         let _nowhere = (code, hub, head);
         Err(Setback::HasState)
+    }
+    /// How a fresh box is on its line; `None` where the box is not fresh, or has no line. Blocks: for a file.
+    fn fresh_line(&self) -> Option<LineSeat> {
+        None
+    }
+    /// Has a fresh box be on its line otherwise. Blocks: for a file.
+    ///
+    /// # Errors
+    /// [`LineFault`]; nothing was changed.
+    fn change_fresh_line(&self, typed: &TypedLine<'_>) -> Result<(), LineFault> {
+        let _nowhere = typed;
+        Err(LineFault::Taken)
     }
 }
 

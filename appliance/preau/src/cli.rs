@@ -2,7 +2,9 @@
 
 mod hub;
 mod hub_category;
+mod hub_configuration;
 mod hub_desk;
+mod hub_file;
 mod hub_lists;
 mod hub_people;
 mod hub_release;
@@ -32,7 +34,9 @@ pub(crate) use hub::{
     SyncCommand,
 };
 pub(crate) use hub_category::HubCategoryCommand;
+pub(crate) use hub_configuration::HubConfigurationCommand;
 pub(crate) use hub_desk::{HubContentCommand, HubNoticeCommand, HubRequestCommand};
+pub(crate) use hub_file::{HandedOut, HubFileCommand};
 pub(crate) use hub_lists::{HubListsCommand, HubListsPlace};
 pub(crate) use hub_people::{HubAlertArguments, HubAlertCommand, HubPersonCommand};
 pub(crate) use hub_release::HubReleaseCommand;
@@ -141,7 +145,8 @@ pub(crate) enum Command {
 /// Subcommands of `preau network`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum NetworkCommand {
-    /// Write `lan.network` for systemd-networkd and, where the box gives addresses, `dnsmasq.conf` for dnsmasq.
+    /// Write `lan.network` for systemd-networkd; where the line has no DHCP, `wan.network`; where the box gives addresses, `dnsmasq.conf` for
+    /// dnsmasq.
     Write {
         /// The configuration file of the box.
         #[arg(long, value_name = "FILE")]
@@ -155,6 +160,9 @@ pub(crate) enum NetworkCommand {
         /// Where dnsmasq keeps its leases.
         #[arg(long, value_name = "FILE", default_value = "/var/lib/preau-dhcp/leases")]
         dhcp_leases: PathBuf,
+        /// Where the box keeps what somebody has typed of the line (`line.toml` in its data folder): it counts more than the configuration.
+        #[arg(long, value_name = "FILE")]
+        line: Option<PathBuf>,
     },
 }
 

@@ -343,7 +343,8 @@ mod tests {
         let folder = PrivateFolder::new(around.path());
         let open = || {
             let url = "https://acme.example/dir".to_owned();
-            let directory = AcmeDirectory { url, contact: Vec::new(), authorities: Vec::new() };
+            let (contact, authorities) = (Vec::new(), Vec::new());
+            let directory = AcmeDirectory { url, contact, external: None, authorities };
             let hook = ProofsBy::Hook("/bin/true".into());
             Way::open(&Certifier::Acme(directory, hook), &folder).map(|way| matches!(way, Way::Acme(..)))
         };
@@ -377,6 +378,7 @@ mod tests {
             // Nobody is there.
             url: "https://127.0.0.1:1/dir".to_owned(),
             contact: Vec::new(),
+            external: None,
             authorities: Vec::new(),
         };
         let certifier = Certifier::Acme(directory, ProofsBy::Hook("/bin/true".into()));

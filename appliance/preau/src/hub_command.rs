@@ -34,12 +34,13 @@ use crate::cli::{
     HubArguments, HubBoxCommand, HubCodeArguments, HubCodeCommand, HubCommand, HubSchoolCommand,
     HubStateCommand, ServeArguments,
 };
-use crate::config::HubConfig;
-use crate::hub_engines::{open_blobs, open_register};
+use crate::config::{HubConfig, check_sent};
+use crate::hub_engines::{open_blobs, open_incoming, open_register};
 use crate::{
     hub_acts_command, hub_adopt_command, hub_alert_command, hub_category_command, hub_certify,
-    hub_desk_command, hub_engines, hub_export_command, hub_lists_command, hub_marks, hub_person_command,
-    hub_release_command, hub_rule_command, hub_web_command, operator, run, times,
+    hub_configuration_command, hub_desk_command, hub_engines, hub_export_command, hub_file_command,
+    hub_lists_command, hub_marks, hub_move_command, hub_person_command, hub_release_command,
+    hub_rule_command, hub_web_command, operator, run, times,
 };
 
 /// Who vouches for the hub itself.
@@ -77,11 +78,13 @@ pub(crate) fn carry_out(arguments: HubArguments) -> anyhow::Result<ExitCode> {
         }
         Some(HubCommand::Rule(command)) => hub_rule_command::carry_out(command),
         Some(HubCommand::Category(command)) => hub_category_command::carry_out(command),
+        Some(HubCommand::Configuration(command)) => hub_configuration_command::carry_out(command),
         Some(HubCommand::Request(command)) => hub_desk_command::carry_out_request(command),
         Some(HubCommand::Content(command)) => hub_desk_command::carry_out_content(command),
         Some(HubCommand::Notice(command)) => hub_desk_command::carry_out_notice(command),
         Some(HubCommand::Lists(command)) => hub_lists_command::carry_out(&command),
         Some(HubCommand::Release(command)) => hub_release_command::carry_out(command),
+        Some(HubCommand::File(command)) => hub_file_command::carry_out(command),
         Some(HubCommand::Name(command)) => hub_web_command::carry_out_name(command),
         Some(HubCommand::Certificate(command)) => hub_web_command::carry_out_certificate(command),
         Some(HubCommand::Person(command)) => hub_person_command::carry_out(command),
@@ -90,6 +93,7 @@ pub(crate) fn carry_out(arguments: HubArguments) -> anyhow::Result<ExitCode> {
             hub_acts_command::list(&*open_register(&data.path)?, before, count)
         }
         Some(HubCommand::Export { out, data }) => hub_export_command::export(&out, &data.path),
+        Some(HubCommand::Move { engines, data }) => hub_move_command::carry_out(&engines, &data),
         Some(HubCommand::Box(HubBoxCommand::List { data })) => list_boxes(&*open_register(&data.path)?),
         Some(HubCommand::Box(HubBoxCommand::Revoke { id, data })) => revoke(&data.path, BoxId(id)),
         Some(HubCommand::Box(HubBoxCommand::Checkpoint { id, data })) => {
@@ -274,12 +278,25 @@ fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
         .with_context(|| format!("cannot listen at {}", arguments.listen))?;
     let witness_key = witness.verifier().to_string();
     let channels = ways.channels();
-    let settings = Settings { commune, timezone, url, nights, metrics, channels, authority_der, provider };
+    let settings = Settings {
+        commune,
+        timezone,
+        url,
+        nights,
+        metrics,
+        channels,
+        authority_der,
+        provider,
+        check_configuration: check_sent,
+    };
     let (staff, history): (Arc<dyn Staff>, Arc<dyn History>) =
         (Arc::clone(&register) as _, Arc::clone(&register) as _);
     let lists = Some(hub_lists_command::shelf(data));
     let office = Some(Office::new(staff, history, settings));
-    let hub = Arc::new(Hub { register, blobs, enroller, witness, snapshot_key, clock: now, office, lists });
+    let incoming = open_incoming(data);
+    let clock = now;
+    let hub = Hub { register, blobs, enroller, witness, snapshot_key, clock, office, lists, incoming };
+    let hub = Arc::new(hub);
     let listening = hub::serve(Arc::clone(&hub), listener, tls).context("the hub cannot be served")?;
     writeln!(io::stdout(), "listening on {}", listening.address())?;
     writeln!(io::stdout(), "witness {witness_key}")?;

@@ -1,15 +1,17 @@
 //! What fills the hub's ports, as its folder tells: SQLite and a folder, or PostgreSQL and an object store.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, bail, ensure};
 use hub::blobs::Blobs;
 use hub::blobs::folder::BlobFolder;
 use hub::blobs::s3::{S3Blobs, S3Place};
+use hub::library::Incoming;
 use hub::register::Records;
 use hub::register::postgres::PostgresRegister;
 use hub::register::sqlite::SqliteRegister;
+use hub::register::transfer::Whole;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -53,8 +55,72 @@ struct Engines {
 
 /// Keeps what the hub is told of its engines, for itself and for every command; what it is not told stays.
 pub(crate) fn keep(data: &Path, arguments: &EngineArguments) -> anyhow::Result<()> {
-    let folder = PrivateFolder::new(data);
-    let before = read(&folder)?;
+    Change::plan(data, arguments)?.put()
+}
+
+/// Other engines than those that the hub has.
+pub(crate) struct Change {
+    folder: PrivateFolder,
+    data: PathBuf,
+    before: Engines,
+    after: Engines,
+}
+
+impl Change {
+    /// What follows from what is said.
+    pub(crate) fn plan(data: &Path, arguments: &EngineArguments) -> anyhow::Result<Self> {
+        let folder = PrivateFolder::new(data);
+        let before = read(&folder)?;
+        let after = choose(&before, arguments)?;
+        Ok(Self { folder, data: data.to_owned(), before, after })
+    }
+
+    /// Whether the register goes elsewhere.
+    pub(crate) fn moves_register(&self) -> bool {
+        self.before.register != self.after.register
+    }
+
+    /// Whether the files go elsewhere.
+    pub(crate) fn moves_blobs(&self) -> bool {
+        let place = |engines: &Engines| {
+            let Engines { blobs, endpoint, region, .. } = engines.clone();
+            blobs.map(|blobs| (blobs, endpoint, region))
+        };
+        place(&self.before) != place(&self.after)
+    }
+
+    /// The register that is, and the one that is to be.
+    pub(crate) fn registers(&self) -> anyhow::Result<(Whole, Whole)> {
+        let open = |engines: &Engines| -> anyhow::Result<Whole> {
+            Ok(match &engines.register {
+                None => open_sqlite(&self.data)?.into(),
+                Some(address) => open_postgres(&self.folder, address)?.into(),
+            })
+        };
+        Ok((open(&self.before)?, open(&self.after)?))
+    }
+
+    /// The files that are, and where they are to be.
+    pub(crate) fn blobs(&self) -> anyhow::Result<(Arc<dyn Blobs>, Arc<dyn Blobs>)> {
+        let open = |engines: &Engines| open_blobs_of(&self.folder, &self.data, engines);
+        Ok((open(&self.before)?, open(&self.after)?))
+    }
+
+    /// Counts from now on.
+    pub(crate) fn put(&self) -> anyhow::Result<()> {
+        let Self { folder, before, after, .. } = self;
+        if after != before && *after != Engines::local() {
+            folder
+                .replace(ENGINES_FILE, &serde_json::to_string_pretty(after)?)
+                .context("the file of engines")?;
+        } else if after != before {
+            folder.remove(ENGINES_FILE).context("the file of engines")?;
+        }
+        Ok(())
+    }
+}
+
+fn choose(before: &Engines, arguments: &EngineArguments) -> anyhow::Result<Engines> {
     let EngineArguments { register, blobs, s3_endpoint, s3_region } = arguments.clone();
     let is_local = |text: &String| text == "sqlite" || text == "folder";
     let choose = |said: Option<String>, kept: Option<String>| match said {
@@ -73,45 +139,56 @@ pub(crate) fn keep(data: &Path, arguments: &EngineArguments) -> anyhow::Result<(
         check_register(address)?;
     }
     find_place(&engines)?;
-    if engines != before && engines != Engines::local() {
-        folder
-            .replace(ENGINES_FILE, &serde_json::to_string_pretty(&engines)?)
-            .context("the file of engines")?;
-    } else if engines != before {
-        folder.remove(ENGINES_FILE).context("the file of engines")?;
-    }
-    Ok(())
+    Ok(engines)
 }
 
 /// The hub's register.
 pub(crate) fn open_register(data: &Path) -> anyhow::Result<Arc<dyn Records>> {
     let folder = PrivateFolder::new(data);
     folder.make().with_context(|| format!("cannot make the folder {}", data.display()))?;
-    let Some(address) = read(&folder)?.register else {
-        let path = data.join(REGISTER_FILE);
-        let register =
-            SqliteRegister::open(&path).with_context(|| format!("cannot open {}", path.display()))?;
-        return Ok(Arc::new(register));
-    };
-    let secrets = find_secrets(&folder, "postgres")?;
-    let roots = read_roots(&folder)?;
-    let register = PostgresRegister::open(&address, secrets.first().map(String::as_str), roots);
-    Ok(Arc::new(register.context("the register in PostgreSQL cannot be opened")?))
+    Ok(match read(&folder)?.register {
+        None => Arc::new(open_sqlite(data)?),
+        Some(address) => Arc::new(open_postgres(&folder, &address)?),
+    })
+}
+
+fn open_sqlite(data: &Path) -> anyhow::Result<SqliteRegister> {
+    let path = data.join(REGISTER_FILE);
+    SqliteRegister::open(&path).with_context(|| format!("cannot open {}", path.display()))
+}
+
+fn open_postgres(folder: &PrivateFolder, address: &str) -> anyhow::Result<PostgresRegister> {
+    let secrets = find_secrets(folder, "postgres")?;
+    let roots = read_roots(folder)?;
+    let register = PostgresRegister::open(address, secrets.first().map(String::as_str), roots);
+    register.context("the register in PostgreSQL cannot be opened")
+}
+
+/// Where files lie that are on their way to the hub's.
+pub(crate) fn open_incoming(data: &Path) -> Incoming {
+    Incoming::new(data, free)
+}
+
+fn free(folder: &Path) -> Option<u64> {
+    machine::measure_disk(folder).map(|(free, _)| free)
 }
 
 /// The files of boxes.
 pub(crate) fn open_blobs(data: &Path) -> anyhow::Result<Arc<dyn Blobs>> {
     let folder = PrivateFolder::new(data);
-    let Some(place) = find_place(&read(&folder)?)? else {
-        let free = |folder: &Path| machine::measure_disk(folder).map(|(free, _)| free);
+    open_blobs_of(&folder, data, &read(&folder)?)
+}
+
+fn open_blobs_of(folder: &PrivateFolder, data: &Path, engines: &Engines) -> anyhow::Result<Arc<dyn Blobs>> {
+    let Some(place) = find_place(engines)? else {
         let blobs = BlobFolder::new(&data.join(BLOBS_FOLDER)).with_reserve(RESERVE_BYTES, free);
         return Ok(Arc::new(blobs));
     };
-    let secrets = find_secrets(&folder, "s3")?;
+    let secrets = find_secrets(folder, "s3")?;
     let [key, secret] = secrets.as_slice() else {
         bail!("the object store needs a line `s3 KEY SECRET` in {}", folder.path(CREDENTIALS_FILE).display())
     };
-    let roots = read_authorities(&folder, S3_AUTHORITY_FILE)?;
+    let roots = read_authorities(folder, S3_AUTHORITY_FILE)?;
     Ok(Arc::new(S3Blobs::new(&place, key, secret, roots)?))
 }
 

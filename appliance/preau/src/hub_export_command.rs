@@ -9,6 +9,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use hub::blobs::{Blobs, Place};
+use hub::register::configurations::Version;
+use hub::register::library::Held;
 use hub::register::people::Act;
 use hub::register::releases::{HeldRelease, Offer};
 use hub::register::web::WebOrder;
@@ -36,6 +38,8 @@ pub(crate) fn export(out: &Path, data: &Path) -> anyhow::Result<ExitCode> {
     note_act(&*register, "exported", &out.display().to_string())?;
     write_schools(&mut export, &*register)?;
     write_told(&mut export, &*register)?;
+    write_library(&mut export, &*register)?;
+    write_configurations(&mut export, &*register)?;
     write_names(&mut export, &*register)?;
     write_releases(&mut export, &*register)?;
     write_people(&mut export, &*register)?;
@@ -99,6 +103,32 @@ fn write_told(export: &mut Export, register: &dyn Records) -> anyhow::Result<()>
         json!({ "uai": uai, "serial": serial })
     });
     export.write_lines("sheets.jsonl", sheets)
+}
+
+/// What the commune has decided of the configurations of boxes, each version.
+fn write_configurations(export: &mut Export, register: &dyn Records) -> anyhow::Result<()> {
+    let mut versions = export.open_lines("configurations.jsonl")?;
+    for School { uai, .. } in register.schools()? {
+        for Version { number, text, author, made } in register.configurations(&uai)? {
+            let made_ms = made.unix_ms();
+            versions.add(&json!({
+                "uai": uai, "number": number, "text": text, "author": author, "made_ms": made_ms,
+            }))?;
+        }
+    }
+    export.close(versions)
+}
+
+/// Which files pupils have from the hub. Their bytes are the commune's own already: somebody of it has sent them.
+fn write_library(export: &mut Export, register: &dyn Records) -> anyhow::Result<()> {
+    let files = register.library(EVER)?.into_iter().map(|Held { id, uai, file, author, added }| {
+        json!({
+            "id": id, "uai": uai, "sha256": file.sha256, "bytes": file.bytes, "name": file.name.as_str(),
+            "title": file.title.as_str(), "media": file.media.as_str(), "until_ms": file.until.unix_ms(),
+            "author": author, "added_ms": added.unix_ms(),
+        })
+    });
+    export.write_lines("library.jsonl", files)
 }
 
 /// Names that the commune owns, and what was certified for them.
@@ -229,7 +259,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     /// Where the rows of a table go.
-    const EXPORTED: [(&str, &str); 21] = [
+    const EXPORTED: [(&str, &str); 22] = [
         ("school", "schools.jsonl"),
         ("standing", "standings.jsonl"),
         ("alert", "alerts.jsonl"),
@@ -239,6 +269,7 @@ mod tests {
         ("content", "content.jsonl"),
         ("notice", "notices.jsonl"),
         ("sheet", "sheets.jsonl"),
+        ("school_configuration", "configurations.jsonl"),
         ("web_name", "names.jsonl"),
         ("web_order", "certificates.jsonl"),
         ("system_release", "releases.jsonl"),

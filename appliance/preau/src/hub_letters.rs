@@ -2,8 +2,8 @@
 
 use access::Clock as _;
 use model::{
-    CommuneAnswer, CommuneNotice, CommuneRequest, CommuneSheet, DomainName, Mac, NewOverride, NewPreparation,
-    PersonName, ReleaseArch, Timestamp,
+    CommuneAnswer, CommuneConfiguration, CommuneNotice, CommuneRequest, CommuneSheet, DomainName, Mac,
+    NewOverride, NewPreparation, PersonName, ReleaseArch, Timestamp,
 };
 use replication::limits::REQUESTS_MAX;
 use replication::{SchoolRequest, SchoolSheet, SheetContent, SheetNotice};
@@ -11,6 +11,7 @@ use store::{CommuneDocument, CommuneError};
 use sync::{Letters, Standing, SyncError};
 use system::clock::{SystemClock, now};
 
+use crate::hub_library;
 use crate::hub_night::{HUB, State, disk};
 
 /// Who wants what the commune has a box prepare.
@@ -46,12 +47,17 @@ impl Letters for State {
         let hub = HUB.parse().map_err(|_| SyncError::Sheet)?;
         let document = CommuneDocument { serial: sheet.serial, signer: signer.to_owned() };
         match self.open()?.take_commune_sheet(&document, &read, &hub, (clock.at, clock.quality)) {
-            Ok(()) => Ok(()),
+            Ok(()) => self.take_files(sheet, signer),
             // The night and whoever listens may bring the same one.
             Err(CommuneError::Old { found, given }) if found == given => Ok(()),
             Err(CommuneError::Old { found, given }) => Err(SyncError::OldSheet { found, given }),
             Err(CommuneError::Store(error)) => Err(disk(error.into())),
         }
+    }
+
+    /// Where the power goes before they are noted, the night asks for them once more.
+    fn take_files(&mut self, sheet: &SchoolSheet, signer: &str) -> Result<(), SyncError> {
+        hub_library::take(self.data(), &mut self.open()?, sheet, signer)
     }
 }
 
@@ -99,6 +105,10 @@ fn read(sheet: &SchoolSheet, now: Timestamp) -> Option<CommuneSheet> {
             .collect(),
         notices: notices.collect::<Option<_>>()?,
         release: sheet.release_for(ReleaseArch::OWN).ok()?,
+        configuration: sheet
+            .configuration
+            .as_ref()
+            .map(|it| CommuneConfiguration { number: it.number, text: it.text.clone() }),
     })
 }
 

@@ -14,7 +14,8 @@ use system::clock::{SystemClock, now};
 use system::machine;
 use system::private::PrivateFolder;
 
-use crate::{category_sights, data_folder, releases};
+use crate::decided::Note;
+use crate::{category_sights, data_folder, releases, selftest_health};
 
 /// Where the copy of the state is made, and what it is called. It is removed at once.
 const HUB_FOLDER: &str = "hub";
@@ -49,12 +50,18 @@ pub(crate) fn sync(
             failures: before.failures.saturating_add(1),
             error: Some(error.to_string()),
             is_refused: error.is_refusal(),
+            fault: Some(error.fault()),
             ..before
         },
     };
     let kept = folder.keep_night(&NightState { tried_ms: Some(started.unix_ms()), ..state });
     let report = outcome?;
     kept.map(|()| report)
+}
+
+/// Tells the hub how the box is, and nothing else: what became of its configuration is not for the next night.
+pub(crate) fn tell_health(data: &Path, report: &Path) -> Result<(), SyncError> {
+    sync::tell_health(data, &HubFolder::new(data), health(data, report))
 }
 
 /// The box's state.
@@ -68,6 +75,10 @@ impl State {
     /// In this data folder.
     pub(crate) fn new(data: &Path) -> Self {
         Self { data: data.to_owned(), report: None }
+    }
+
+    pub(crate) fn data(&self) -> &Path {
+        &self.data
     }
 
     pub(crate) fn open(&self) -> Result<Store, SyncError> {
@@ -123,6 +134,10 @@ impl Intake for State {
         let wanted = self.open()?.commune_release().map_err(|error| disk(error.into()))?;
         Ok(wanted.filter(|release| releases::is_wanted(release, &report)))
     }
+
+    fn health(&mut self) -> Option<Health> {
+        self.report.as_deref().map(|report| health(&self.data, report))
+    }
 }
 
 /// Where the copy of the state is made.
@@ -158,7 +173,9 @@ fn health(data: &Path, report: &Path) -> Health {
         policy_serial: policy_serial(data),
         content: content(data),
         release: releases::Releases::look(data, report).as_ref().map(releases::Releases::health),
+        configuration: Note::read(data).health(),
         categories: categories(data),
+        selftest: selftest_health::look(data),
         ..Health::default()
     }
 }

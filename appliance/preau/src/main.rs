@@ -10,6 +10,7 @@ mod condition_command;
 mod config;
 mod console_command;
 mod data_folder;
+mod decided;
 mod default_profiles;
 mod device_command;
 mod enrol_command;
@@ -25,19 +26,25 @@ mod hub_alert_command;
 mod hub_category_command;
 mod hub_certify;
 mod hub_command;
+mod hub_configuration_command;
 mod hub_desk_command;
 mod hub_engines;
 mod hub_export_command;
+mod hub_file_command;
 mod hub_letters;
+mod hub_library;
 mod hub_lists_command;
 mod hub_marks;
+mod hub_move_command;
 mod hub_night;
 mod hub_person_command;
 mod hub_release_command;
 mod hub_rule_command;
 mod hub_web_command;
+mod join_files;
 mod journal_command;
 mod lesson_command;
+mod line;
 mod list_source;
 mod network_command;
 mod operator;
@@ -53,6 +60,7 @@ mod run;
 mod screen;
 mod seal_command;
 mod selftest_command;
+mod selftest_health;
 mod sought_lesson;
 mod status_command;
 mod summary_command;
@@ -139,9 +147,9 @@ fn carry_out(command: Command) -> anyhow::Result<ExitCode> {
         Command::Firewall(FirewallCommand::Remove) => firewall_command::remove(),
         Command::Wifi(command) => carry_out_wifi(command),
         Command::Selftest(SelftestCommand::Filter(arguments)) => selftest_command::filter(&arguments),
-        Command::Network(NetworkCommand::Write { config, out, dhcp_hosts, dhcp_leases }) => {
+        Command::Network(NetworkCommand::Write { config, out, dhcp_hosts, dhcp_leases, line }) => {
             let paths = Paths { hosts: &dhcp_hosts, leases: &dhcp_leases };
-            network_command::write(&Config::load(&config)?, &out, paths)
+            network_command::write(&Config::load(&config)?, &out, paths, line.as_deref())
         }
         Command::Health(arguments) => health_command::health(&arguments),
         Command::Release(command) => release_command::carry_out(&command),

@@ -24,12 +24,15 @@ pub(crate) fn carry_out(command: SyncCommand) -> anyhow::Result<ExitCode> {
             let limits = Limits { bytes_per_second: u64::from(kbit) * 1_000 / 8 };
             let mut shown = Shown { out: io::stderr(), is_terminal: io::stderr().is_terminal() };
             let report = hub_night::sync(&data, &release_report, limits, &mut shown)?;
-            let NightReport { log_size, files, bytes, plain_files, release_bytes } = report;
+            let NightReport { log_size, files, bytes, plain_files, release_bytes, library_bytes } = report;
             let mut out = io::stdout().lock();
             writeln!(
                 out,
                 "the hub has signed {log_size} entries of the log; {files} files went, {bytes} bytes"
             )?;
+            if library_bytes > 0 {
+                writeln!(out, "{library_bytes} bytes of files for pupils came")?;
+            }
             if release_bytes > 0 {
                 writeln!(out, "{release_bytes} bytes of a release of the system came")?;
             }
@@ -87,6 +90,7 @@ impl<W: Write> Shown<W> {
                 writeln!(self.out, "a certificate for the commune's names is here, good until {until}")?;
             }
             Step::Snapshot => writeln!(self.out, "the hub has the box's state")?,
+            Step::Library(title) => writeln!(self.out, "{title} is here for pupils")?,
             Step::Release(version) => {
                 writeln!(self.out, "the release {version} of the system is here, and waits for the night")?;
             }

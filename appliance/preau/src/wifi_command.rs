@@ -7,17 +7,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use model::Timestamp;
+use portal::JoinFile;
 use ring::rand::SystemRandom;
-use system::authority;
-use wifi::joining::{
-    Profile, Resolver, Trust, apple_profile, chromeos_configuration, qr_svg, windows_profile,
-};
 use wifi::lint::{OnAir, Place, Rule, Severity, check, check_capture, check_key, check_name, is_capture};
 use wifi::{DeviceKey, Network, Passphrase, Radio, Ssid, render_hostapd, render_keys};
 
 use crate::config::{Config, read_file_up_to};
-use crate::data_folder::AUTHORITY_FILE;
+use crate::join_files::JoinDesk;
 use crate::times::parse_end;
 
 /// Largest capture that is read, in MiB: minutes in a house full of networks.
@@ -121,16 +117,18 @@ pub(crate) fn join(joining: Joining, config: &Config, data: &Path) -> anyhow::Re
     let network = Network { ssid: joining.ssid, passphrase, security: joining.security };
     refuse_weak(&network, &config.school.place())?;
     let until = joining.until.as_deref().map(|text| parse_end(text, &config.school.timezone)).transpose();
-    let profile = describe(config, until.context("--until")?)?;
-    let trust = find_trust(config, data)?;
-    let files = [
-        ("ipad.mobileconfig", apple_profile(&network, &profile, trust.as_ref())?),
-        ("windows.xml", windows_profile(&network)?.into_bytes()),
-        ("chromebook.onc", chromeos_configuration(&network, trust.as_ref())?.into_bytes()),
-        ("qr.svg", qr_svg(&network)?.into_bytes()),
-    ];
+    let removal = until.context("--until")?.map(|until| jiff::Timestamp::from_millisecond(until.unix_ms()));
+    let removal = removal.transpose()?;
+    let desk = JoinDesk::new(config);
+    let trust = desk.find_trust(data)?;
+    let write = |kind: JoinFile| {
+        let bytes = desk.write(kind, &network, trust.as_ref(), removal)?;
+        anyhow::Ok((format!("{}.{}", kind.as_str(), kind.ending()), bytes))
+    };
+    let files = JoinFile::ALL.into_iter().map(write).collect::<anyhow::Result<Vec<_>>>()?;
     make_folder(&joining.out)?;
     let radio = joining.radio.iter().flat_map(|radio| serve(&network, radio, &joining.out));
+    let radio = radio.map(|(name, bytes)| (name.to_owned(), bytes));
     for (name, bytes) in files.into_iter().chain(radio) {
         write_new(&joining.out.join(name), &bytes)?;
     }
@@ -176,36 +174,6 @@ fn read_key() -> anyhow::Result<Passphrase> {
     Ok(text.trim_end_matches(['\r', '\n']).parse()?)
 }
 
-fn describe(config: &Config, until: Option<Timestamp>) -> anyhow::Result<Profile> {
-    let school = &config.school;
-    let mut labels: Vec<&str> = config.portal.name.as_str().split('.').collect();
-    labels.reverse();
-    let uai = school.uai.as_ref().map(|uai| uai.as_str().to_lowercase());
-    labels.extend(uai.as_deref());
-    let removal = until.map(|until| jiff::Timestamp::from_millisecond(until.unix_ms())).transpose()?;
-    Ok(Profile {
-        title: format!("Wi-Fi, {}", school.name),
-        organization: school.name.clone(),
-        identifier: labels.join("."),
-        removal,
-    })
-}
-
-/// What devices are to trust of the box, where it has run and has an authority.
-fn find_trust(config: &Config, data: &Path) -> anyhow::Result<Option<Trust>> {
-    let Some(authority) = authority::find(&data.join(AUTHORITY_FILE))? else { return Ok(None) };
-    // A box on loopback answers no tablet.
-    let resolver = config.network.as_ref().map(|network| {
-        let intent = network.firewall.intent();
-        let addresses = [Some(intent.box_ipv4.into()), intent.box_ipv6.map(Into::into)];
-        Resolver {
-            url: format!("https://{}{}", config.portal.name, portal::Authority::NAMES_PATH),
-            addresses: addresses.into_iter().flatten().collect(),
-        }
-    });
-    Ok(Some(Trust { certificate_der: authority.certificate_der(), resolver }))
-}
-
 /// The folder is its owner's alone.
 fn make_folder(path: &Path) -> anyhow::Result<()> {
     match DirBuilder::new().mode(0o700).create(path) {
@@ -232,7 +200,10 @@ fn write_new(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
+    use system::authority;
+
     use super::*;
+    use crate::data_folder::AUTHORITY_FILE;
 
     fn joining(ssid: &str, out: &Path) -> Joining {
         Joining {

@@ -8,12 +8,13 @@ use anyhow::{Context as _, bail};
 use jiff::tz::TimeZone;
 use model::{DeviceName, RoomName, Timestamp};
 use ring::rand::SystemRandom;
-use store::{KeyOwner, Store, WifiKey};
+use store::{KeyOwner, PersonError, Store, WifiKey};
 use system::ubus::see_certificate;
 use wifi::{KeyId, Passphrase};
 
 use crate::cli::Address;
 use crate::data_folder::{STATE_FILE, WIFI_FOLDER};
+use crate::operator;
 use crate::run::wifi::{Line, read_status};
 use crate::times;
 
@@ -41,12 +42,12 @@ pub(crate) fn show(data: &Path, room: RoomName, device: Option<DeviceName>) -> a
 /// Draws a key in place of one that opens nothing from then on.
 pub(crate) fn renew(data: &Path, room: RoomName, device: Option<DeviceName>) -> anyhow::Result<ExitCode> {
     let owner = KeyOwner { room, device };
-    let mut store = open(data)?;
-    if !store.wifi_keys()?.iter().any(|key| key.owner == owner) {
-        bail!(no_key(&owner));
-    }
     let passphrase = Passphrase::draw(&SystemRandom::new())?;
-    store.replace_wifi_key(&owner, passphrase.reveal(), system::clock::now())?;
+    let (author, now) = (operator::attribute(None)?, system::clock::now());
+    match open(data)?.renew_wifi_key(&owner, passphrase.reveal(), now, (&author, None)) {
+        Err(PersonError::Unknown) => bail!(no_key(&owner)),
+        outcome => outcome?,
+    }
     writeln!(
         std::io::stdout(),
         "Drawn. Whoever has the old key is thrown out; `preau wifi key show` prints the new one."

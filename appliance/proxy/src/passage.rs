@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use access::{Desk, Recorded};
-use model::{Closing, End};
-use policy::Permit;
+use model::{Closing, End, Subject};
+use policy::{Decided as _, Permit};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -51,6 +51,11 @@ impl Passage {
 
     pub(crate) fn permit(&self) -> Option<&Recorded<Permit>> {
         self.permit.as_ref()
+    }
+
+    /// Who asked, as it was judged.
+    pub(crate) fn subject(&self) -> Option<&Subject> {
+        self.permit.as_ref().map(|permit| permit.decision().subject())
     }
 
     pub(crate) fn traffic(&self) -> &Arc<Traffic> {

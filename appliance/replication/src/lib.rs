@@ -9,10 +9,12 @@ mod code;
 mod document;
 mod encoded;
 mod exchange;
+mod library;
 pub mod limits;
 mod message;
 mod night;
 mod policy;
+mod selftest;
 mod sheet;
 mod snapshot;
 mod web;
@@ -20,15 +22,19 @@ mod web;
 pub use code::{CodeError, CodeNumber, EnrolmentCode};
 pub use encoded::Encoded;
 pub use exchange::{AuthorityHash, BoxExchange, ExchangeError, HubExchange, Keys, SessionName};
+pub use library::{LibraryHealth, SheetFile, short_sum};
 pub use message::{
-    Begin, Begun, CategorySight, Enrolled, EnrolmentRequest, Growth, Health, Kept, LogState, Proof, Proved,
-    Refusal, ReleaseFailure, ReleaseHealth, School, Signed, SnapshotState, read_json,
+    Begin, Begun, CategorySight, ConfigurationDelay, ConfigurationHealth, Enrolled, EnrolmentRequest, Growth,
+    Health, Kept, LogState, Proof, Proved, Refusal, ReleaseFailure, ReleaseHealth, School, Signed,
+    SnapshotState, read_json,
 };
 pub use night::{Night, WINDOW_MINUTES};
 pub use policy::{CategoryLock, CommunePolicy, CommuneRule, LOCKS_MAX, RULES_MAX, SignedPolicy};
+pub use selftest::{SELFTEST_NAMES_MAX, SelftestHealth};
 pub use sheet::{
     ANSWERS_MAX, CONTENT_MAX, NOTICE_LENGTH_MAX, NOTICES_MAX, NoRelease, SchoolRequest, SchoolRequests,
-    SchoolSheet, SheetAnswer, SheetContent, SheetNotice, SheetRelease, SheetReleaseFile, SignedSheet, Tide,
+    SchoolSheet, SheetAnswer, SheetConfiguration, SheetContent, SheetNotice, SheetRelease, SheetReleaseFile,
+    SignedSheet, Tide,
 };
 pub use snapshot::{About, Catalogue, Catalogued, Snapshot, SnapshotError};
 pub use web::{WebRequest, WebState};

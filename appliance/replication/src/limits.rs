@@ -36,3 +36,5 @@ pub const CERTIFICATE_REQUEST_BYTES_MAX: usize = 4 << 10;
 pub const RELEASES_FAILED_MAX: usize = 5;
 /// Most letters of why one failed: some lines of the system's log.
 pub const REASON_LENGTH_MAX: usize = 500;
+/// Most bytes of what the commune decides of a box's configuration: that of a large school has some six thousand.
+pub const CONFIGURATION_BYTES_MAX: usize = 32 << 10;

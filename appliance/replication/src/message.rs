@@ -6,9 +6,11 @@ use model::{Category, ReleaseArch, ReleaseVersion, Uai};
 use serde::{Deserialize, Serialize};
 
 use crate::encoded::Encoded;
+use crate::library::LibraryHealth;
 use crate::limits::{
     CATEGORIES_MAX, NAME_LENGTH_MAX, PROOF_HASHES_MAX, REASON_LENGTH_MAX, RELEASES_FAILED_MAX, ROOMS_MAX,
 };
+use crate::selftest::SelftestHealth;
 
 /// A box begins to enrol.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -201,9 +203,54 @@ pub struct Health {
     /// Which release of the box's system runs, and what became of others; nothing where the system is no release.
     #[serde(default)]
     pub release: Option<ReleaseHealth>,
+    /// What became of the commune's part of its configuration; nothing where it has none, or is older than this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub configuration: Option<ConfigurationHealth>,
     /// What the school shows of each category that its list has; nothing where the box has no list, or is older than this.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub categories: Vec<CategorySight>,
+    /// What became of its last self-test; nothing where there was none, or the box is older than this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selftest: Option<SelftestHealth>,
+    /// How it is with the files that the commune wants to be there; nothing where it wants none, or the box is older than this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub library: Option<LibraryHealth>,
+}
+
+/// How a box is with what the commune decides of its configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigurationHealth {
+    /// The number of what it runs with; nothing where it runs with its own alone.
+    pub in_force: Option<u64>,
+    /// What is not in force yet, and why: `lesson`, `restart`, `file`.
+    #[serde(default)]
+    pub waiting: Option<ConfigurationDelay>,
+    /// What it did not take, and why, in English; [`REASON_LENGTH_MAX`](crate::limits::REASON_LENGTH_MAX) letters at most.
+    #[serde(default)]
+    pub refused: Option<ConfigurationDelay>,
+}
+
+/// A configuration that is not in force.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigurationDelay {
+    /// Its number.
+    pub number: u64,
+    /// Why.
+    pub why: String,
+}
+
+impl ConfigurationHealth {
+    /// What may keep one from being in force: a lesson, that nobody starts the box anew, that its file cannot be written.
+    pub const WAITS: [&str; 3] = ["lesson", "restart", "file"];
+
+    /// Whether all of it is what may be shown to people.
+    #[must_use]
+    pub fn is_right(&self) -> bool {
+        let is_reason =
+            |why: &str| !why.chars().any(char::is_control) && why.chars().count() <= REASON_LENGTH_MAX;
+        self.waiting.as_ref().is_none_or(|it| Self::WAITS.contains(&it.why.as_str()))
+            && self.refused.as_ref().is_none_or(|it| is_reason(&it.why))
+    }
 }
 
 /// How a box is with releases of its system.
@@ -359,6 +406,9 @@ pub enum Refusal {
     /// The hub has no such file of a release, or no more: it was withdrawn.
     #[error("the hub has this release of the system no more")]
     NoRelease,
+    /// The hub has no such file for this school, or no more: it was taken back.
+    #[error("the hub has this file no more")]
+    NoFile,
     /// It is too long, or there are too many.
     #[error("the hub keeps no more of this box")]
     TooMuch,
@@ -448,6 +498,25 @@ mod tests {
             ReleaseHealth { trouble: Some("other".to_owned()), ..health("1.4.0", vec![]) },
             ReleaseHealth { arch: Some("riscv64".to_owned()), ..health("1.4.0", vec![]) },
         ] {
+            assert!(!wrong.is_right(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_box_tells_of_its_configuration_is_what_people_may_read() {
+        let waits = |why: &str| ConfigurationHealth {
+            waiting: Some(ConfigurationDelay { number: 3, why: why.to_owned() }),
+            ..ConfigurationHealth::default()
+        };
+        let refused = |why: &str| ConfigurationHealth {
+            refused: Some(ConfigurationDelay { number: 3, why: why.to_owned() }),
+            ..ConfigurationHealth::default()
+        };
+        for right in [waits("lesson"), waits("restart"), waits("file"), refused("3:1: no profile `é`")] {
+            assert!(right.is_right(), "{right:?}");
+        }
+        let long = "x".repeat(REASON_LENGTH_MAX + 1);
+        for wrong in [waits("<b>"), refused("a\u{1b}[2J"), refused("a\nb"), refused(&long)] {
             assert!(!wrong.is_right(), "{wrong:?}");
         }
     }

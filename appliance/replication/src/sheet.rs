@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! PREAU SCHOOL 1
-//! {"serial":1795392000,"school":"0750655E","rules":[...],"answers":[...],"content":[...],"notices":[...],"release":{...}}
+//! {"serial":1795392000,"school":"0750655E","rules":[...],"answers":[...],"content":[...],"notices":[...],"release":{...},"configuration":{...},"files":[...]}
 //!
 //! — signature of the hub, as under the commune's policy
 //! ```
@@ -16,6 +16,8 @@ use model::{
 use serde::{Deserialize, Serialize};
 
 use crate::document;
+use crate::library::SheetFile;
+use crate::limits::CONFIGURATION_BYTES_MAX;
 use crate::policy::{CommuneRule, RULES_MAX, SERIAL_MAX};
 
 /// The first line: what it is, and in which version.
@@ -53,6 +55,12 @@ pub struct SchoolSheet {
     /// The same for a box of ARM64: the hub does not ask which kind of machine a school has, and a fresh one has not told it yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release_arm64: Option<SheetRelease>,
+    /// What the commune decides of the configuration of the school's box; nothing where it has never said anything of it. The box judges it by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub configuration: Option<SheetConfiguration>,
+    /// Files for its pupils that it is to have from the hub.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<SheetFile>,
 }
 
 /// What became of a request.
@@ -108,6 +116,15 @@ pub struct SheetRelease {
 #[error("what the sheet has for a release of the system is none for such a machine")]
 pub struct NoRelease;
 
+/// A part of a box's configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SheetConfiguration {
+    /// Its number: that of the sheet by which it was said first.
+    pub number: u64,
+    /// The tables, as in a box's own file; an empty text takes back what was said before.
+    pub text: String,
+}
+
 /// A file of a release.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SheetReleaseFile {
@@ -152,6 +169,8 @@ impl SchoolSheet {
             && self.content.iter().all(|content| content.read().is_some())
             && self.notices.iter().all(SheetNotice::is_right)
             && ReleaseArch::ALL.into_iter().all(|arch| self.release_for(arch).is_ok())
+            && self.configuration.as_ref().is_none_or(SheetConfiguration::is_right)
+            && SheetFile::read_all(&self.files).is_some()
     }
 
     /// The release that a box of this kind is to have.
@@ -201,6 +220,17 @@ impl SheetNotice {
         is_text(&self.text)
             && self.text.chars().count() <= NOTICE_LENGTH_MAX
             && self.author.parse::<PersonName>().is_ok()
+    }
+}
+
+impl SheetConfiguration {
+    /// Whether it can be one. Whether it is, the box's own parser says.
+    #[must_use]
+    pub fn is_right(&self) -> bool {
+        let is_text = |character: char| !character.is_control() || matches!(character, '\n' | '\t');
+        (1..=SERIAL_MAX).contains(&self.number)
+            && self.text.len() <= CONFIGURATION_BYTES_MAX
+            && self.text.chars().all(is_text)
     }
 }
 
@@ -306,6 +336,10 @@ mod tests {
         // A school that is to have no release, and a hub that knows of none, say the same.
         let without = SchoolSheet { release: None, ..read.clone() };
         assert!(!without.write().contains("release") && SchoolSheet::read(&without.write()) == Some(without));
+        let configuration =
+            SheetConfiguration { number: 1, text: "[school]\nname = \"École\"\n".to_owned() };
+        let with = SchoolSheet { configuration: Some(configuration), ..read.clone() };
+        assert_eq!(SchoolSheet::read(&with.write()), Some(with));
         let (site, answered, author, _) = read.answers[0].read().unwrap();
         assert_eq!(
             (site.as_str(), answered, author.as_str()),
@@ -358,6 +392,17 @@ mod tests {
         // A release of one kind of machine is none for another.
         check(|sheet| sheet.release_arm64.clone_from(&sheet.release));
         check(|sheet| sheet.release = Some(for_arm64(sheet.release.as_ref().unwrap())));
+        let configuration = |number, text: String| Some(SheetConfiguration { number, text });
+        for (number, text) in [
+            (0, String::new()),
+            (u64::MAX, String::new()),
+            (1, "\r".to_owned()),
+            (1, "\u{1b}[2J".to_owned()),
+            (1, "#".repeat(CONFIGURATION_BYTES_MAX + 1)),
+        ] {
+            let sheet = SchoolSheet { configuration: configuration(number, text), ..sheet() };
+            assert_eq!(SchoolSheet::read(&sheet.write()), None, "{number}");
+        }
         assert_eq!(SchoolSheet::read(&sheet().write().replace("SCHOOL 1", "SCHOOL 2")), None);
         // What signs is the same key: neither is taken for the other.
         assert_eq!(crate::CommunePolicy::read(&sheet().write()), None);

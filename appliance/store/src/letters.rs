@@ -13,7 +13,7 @@ use crate::columns::parse;
 use crate::commune::{CommuneError, DocumentKind, replace};
 use crate::forgetting::FIRST_BOX_MS;
 use crate::overrides::{one_of, prune as prune_overrides};
-use crate::{CommuneDocument, Store, StoreError, releases};
+use crate::{CommuneDocument, Store, StoreError, configurations, releases};
 
 /// Most requests of a school that the commune has not answered.
 pub const COMMUNE_REQUESTS_MAX: u32 = 40;
@@ -188,6 +188,7 @@ impl Store {
             take_content(transaction, &sheet.content, now)?;
             take_notices(transaction, &sheet.notices, now)?;
             releases::take(transaction, sheet.release.as_ref(), now)?;
+            configurations::take(transaction, sheet.configuration.as_ref(), now)?;
             Ok(())
         })
     }
@@ -205,9 +206,13 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub fn commune_orders(&self, count: u32) -> Result<Vec<CommuneOrder>, StoreError> {
-        let mut query = self
-            .connection
-            .prepare_cached("SELECT at_ms, kind, about FROM commune_order ORDER BY id DESC LIMIT ?1")?;
+        // What concerns the configuration stands apart: a program before that knew of it cannot read its word.
+        let mut query = self.connection.prepare_cached(
+            "SELECT at_ms, kind, about FROM (
+               SELECT id AS turn, 0 AS later, at_ms, kind, about FROM commune_order
+               UNION ALL SELECT after_order, id, at_ms, 'configure', about FROM configuration_order)
+             ORDER BY turn DESC, later DESC LIMIT ?1",
+        )?;
         let read = |row: &Row<'_>| {
             Ok(CommuneOrder {
                 at: Timestamp::from_unix_ms(row.get(0)?),
@@ -264,6 +269,10 @@ pub(crate) fn prune(transaction: &Transaction<'_>, now: Timestamp) -> rusqlite::
 pub(crate) fn prune_orders(transaction: &Transaction<'_>, now: Timestamp) -> rusqlite::Result<()> {
     transaction.execute(
         "DELETE FROM commune_order WHERE at_ms >= ?1 AND at_ms < ?2",
+        [FIRST_BOX_MS, now.unix_ms().saturating_sub(ORDER_MS)],
+    )?;
+    transaction.execute(
+        "DELETE FROM configuration_order WHERE at_ms >= ?1 AND at_ms < ?2",
         [FIRST_BOX_MS, now.unix_ms().saturating_sub(ORDER_MS)],
     )?;
     Ok(())

@@ -6,8 +6,10 @@
 //! Invariant: the only room with SQL for the box's state.
 
 mod adopted_points;
+mod adoption_key;
 mod columns;
 mod commune;
+mod configurations;
 mod counts;
 mod devices;
 mod failures;
@@ -15,6 +17,7 @@ mod fixed_addresses;
 mod forgetting;
 mod lessons;
 mod letters;
+mod library;
 mod migrations;
 mod overrides;
 mod people;

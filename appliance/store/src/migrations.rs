@@ -301,6 +301,24 @@ const STEPS: &[&str] = &[
          by TEXT NOT NULL,
          made_ms INTEGER NOT NULL
      ) STRICT;",
+    // What the commune decides of the box's configuration, and when it was taken: after which of its orders.
+    "CREATE TABLE commune_configuration (
+         id INTEGER PRIMARY KEY CHECK (id = 1),
+         number INTEGER NOT NULL,
+         text TEXT NOT NULL
+     ) STRICT;
+     CREATE TABLE configuration_order (
+         id INTEGER PRIMARY KEY AUTOINCREMENT,
+         after_order INTEGER NOT NULL,
+         at_ms INTEGER NOT NULL,
+         about TEXT NOT NULL
+     ) STRICT;",
+    // The key by which access points prove themselves that this box has drawn for its school.
+    "CREATE TABLE adoption_key (
+         id INTEGER PRIMARY KEY CHECK (id = 1),
+         key TEXT NOT NULL,
+         drawn_ms INTEGER NOT NULL
+     ) STRICT;",
 ];
 
 /// Reads the number of steps that a program has to know.

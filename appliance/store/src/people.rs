@@ -1,6 +1,9 @@
 //! The people who may sign in. Each change keeps its act for the journal in the same transaction.
 
-use model::{Mac, MadeCard, Person, PersonAct, PersonDeed, PersonId, PersonName, Role, RoomName, Timestamp};
+use model::{
+    Alteration, Mac, MadeCard, Person, PersonAct, PersonDeed, PersonId, PersonName, Role, RoomName, Sought,
+    Timestamp,
+};
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use crate::columns::parse;
@@ -120,12 +123,7 @@ impl Store {
                 ],
                 |row| row.get(0),
             )?;
-            for room in &new.rooms {
-                transaction.execute(
-                    "INSERT OR IGNORE INTO person_room (person, room) VALUES (?1, ?2)",
-                    params![id, room.as_str()],
-                )?;
-            }
+            put_rooms(transaction, PersonId::new(id), &new.rooms)?;
             let deed = PersonDeed::AddPerson { name: new.name.clone(), role: new.role };
             keep_act(transaction, &PersonAct { author: author.clone(), device, deed })?;
             find(transaction, PersonId::new(id))
@@ -184,6 +182,37 @@ impl Store {
         })
     }
 
+    /// Gives somebody other rooms; none: anywhere. What she has planned for rooms that are hers no more is given up with them: it
+    /// would take them from whoever has them now.
+    ///
+    /// # Errors
+    /// [`PersonError::Unknown`], [`PersonError::Unrecorded`].
+    pub fn change_rooms(
+        &mut self,
+        id: PersonId,
+        rooms: &[RoomName],
+        (author, device): (&PersonName, Option<Mac>),
+    ) -> Result<Person, PersonError> {
+        self.write(|transaction| {
+            let before = find(transaction, id)?;
+            transaction.execute("DELETE FROM person_room WHERE person = ?1", [id.number()])?;
+            put_rooms(transaction, id, rooms)?;
+            let person = find(transaction, id)?;
+            if person.role == Role::Teacher && !person.rooms.is_empty() {
+                transaction.execute(
+                    "DELETE FROM lesson_plan
+                     WHERE teacher = ?2 AND room NOT IN (SELECT room FROM person_room WHERE person = ?1)",
+                    params![id.number(), person.name.as_str()],
+                )?;
+            }
+            let (now, then) = (list_rooms(&person.rooms), list_rooms(&before.rooms));
+            let words = Sought::new(&format!("{}: {now}; before: {then}", person.name));
+            let deed = PersonDeed::Alter { what: Alteration::ChangeRooms, words };
+            keep_act(transaction, &PersonAct { author: author.clone(), device, deed })?;
+            Ok(person)
+        })
+    }
+
     /// Gives somebody the secret that she chose in place of `old`, the PHC string that hers was compared with: a card
     /// that was made meanwhile stays. All her sessions end: she goes on with a new one.
     ///
@@ -207,6 +236,24 @@ impl Store {
             keep_act(transaction, &PersonAct { author, device, deed: PersonDeed::ChangeSecret })?;
             Ok(person)
         })
+    }
+}
+
+fn put_rooms(transaction: &Transaction<'_>, id: PersonId, rooms: &[RoomName]) -> rusqlite::Result<()> {
+    for room in rooms {
+        transaction.execute(
+            "INSERT OR IGNORE INTO person_room (person, room) VALUES (?1, ?2)",
+            params![id.number(), room.as_str()],
+        )?;
+    }
+    Ok(())
+}
+
+/// What a record says of rooms.
+fn list_rooms(rooms: &[RoomName]) -> String {
+    match rooms {
+        [] => "any room".to_owned(),
+        rooms => rooms.iter().map(RoomName::as_str).collect::<Vec<_>>().join(", "),
     }
 }
 
@@ -349,6 +396,39 @@ pub(crate) mod tests {
         let all = ["add-person", "change-secret", "disable-person", "disable-person", "reset-person"];
         assert_eq!(deeds(&store), all);
     }
+
+    /// In September a teacher has another class: what she planned in her old room does not take it from a colleague.
+    #[test]
+    fn a_teacher_changes_rooms_and_takes_no_plan_along() {
+        let (_folder, mut store) = open();
+        let by = "M. Bernard".parse().unwrap();
+        let teacher = add(&mut store, "Mme Martin", Role::Teacher, &["CM1", "CM2"]);
+        for room in ["CM1", "CM2"] {
+            let plan = model::LessonPlan {
+                teacher: teacher.name.clone(),
+                room: room.parse().unwrap(),
+                weekday: 0,
+                from_minute: 540,
+                minutes: 55,
+                internet: model::InternetMode::Normal,
+                is_wifi_on: true,
+            };
+            store.add_plan(&plan).unwrap();
+        }
+        let rooms: [RoomName; 2] = ["CM2", "CP"].map(|room| room.parse().unwrap());
+        let changed = store.change_rooms(teacher.id, &rooms, (&by, None)).unwrap();
+        assert_eq!(changed.rooms, rooms);
+        let planned: Vec<_> = store.plans().unwrap().into_iter().map(|(_, plan)| plan.room).collect();
+        assert_eq!(planned, rooms[..1]);
+        assert!(store.change_rooms(teacher.id, &[], (&by, None)).unwrap().rooms.is_empty());
+        assert_eq!(store.plans().unwrap().len(), 1, "she teaches anywhere");
+        let words: Vec<_> = store.waiting_person_acts(9).unwrap().into_iter().map(|it| it.act.deed).collect();
+        let told = Sought::new("Mme Martin: CM2, CP; before: CM1, CM2");
+        assert_eq!(words[1], PersonDeed::Alter { what: Alteration::ChangeRooms, words: told });
+        let unknown = store.change_rooms(PersonId::new(9), &rooms, (&by, None)).unwrap_err();
+        assert!(matches!(unknown, PersonError::Unknown));
+    }
+
     #[test]
     fn cards_of_those_who_read_the_journal_are_known() {
         let (_folder, mut store) = open();

@@ -1,8 +1,8 @@
 //! What people did, until the journal has it: kept in the same transaction as what it did.
 
 use model::{
-    LessonEnding, LessonId, LessonSettings, Mac, PersonAct, PersonDeed, ReadingEnd, ReadingId, Sought,
-    Timestamp,
+    Alteration, LessonEnding, LessonId, LessonSettings, Mac, PersonAct, PersonDeed, ReadingEnd, ReadingId,
+    Sought, Timestamp,
 };
 use rusqlite::{Row, Transaction, params};
 
@@ -134,7 +134,8 @@ fn insert(transaction: &Transaction<'_>, act: &PersonAct) -> rusqlite::Result<()
         | PersonDeed::ForgetDevice { words }
         | PersonDeed::AddReader { words }
         | PersonDeed::RemoveReader { words }
-        | PersonDeed::InstallRelease { words } => sought = Some(words.as_str()),
+        | PersonDeed::InstallRelease { words }
+        | PersonDeed::Alter { words, .. } => sought = Some(words.as_str()),
         PersonDeed::CloseReading { reading: id, end } => {
             (reading, sought) = (Some(id.number()), Some(end.as_str()));
         }
@@ -236,7 +237,10 @@ fn read_act(row: &Row<'_>) -> rusqlite::Result<WaitingAct> {
             let ending = one_of(9, &text(9)?, LessonEnding::ALL, LessonEnding::as_str)?;
             PersonDeed::EndLesson { lesson: read_lesson(row)?, room: parse(7, &text(7)?)?, ending }
         }
-        other => return Err(unknown(3, format!("`{other}` is no deed"))),
+        other => {
+            let what = Alteration::read(other).ok_or_else(|| unknown(3, format!("`{other}` is no deed")))?;
+            PersonDeed::Alter { what, words: Sought::new(&text(9)?) }
+        }
     };
     Ok(WaitingAct { number: row.get(0)?, act: PersonAct { author: parse(1, &text(1)?)?, device, deed } })
 }
@@ -284,6 +288,7 @@ mod tests {
             PersonDeed::AddReader { words: Sought::new("head: age1abc") },
             PersonDeed::RemoveReader { words: Sought::new("recovery: age1abc") },
             PersonDeed::InstallRelease { words: Sought::new("1.5.0") },
+            PersonDeed::Alter { what: Alteration::ChangeRooms, words: Sought::new("M. Petit: CM2") },
             PersonDeed::AddPerson { name: name(), role: Role::Head },
             PersonDeed::ResetPerson { name: name() },
             PersonDeed::DisablePerson { name: name() },

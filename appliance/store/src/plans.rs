@@ -1,10 +1,14 @@
 //! The timetable: lessons that begin by themselves each week.
 
-use model::{LessonPlan, LessonSettings, NewLesson, PersonName, PlanId, Timestamp};
-use rusqlite::{Row, params};
+use model::{
+    Alteration, LessonPlan, LessonSettings, Mac, NewLesson, PersonAct, PersonDeed, PersonName, PlanId,
+    Sought, Timestamp,
+};
+use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 
 use crate::columns::parse;
 use crate::lessons::{join_sites, read_mode};
+use crate::person_acts::keep_act;
 use crate::{LessonError, Store, StoreError};
 
 /// Most planned lessons: a week of each room of a large school.
@@ -21,37 +25,41 @@ impl Store {
     /// # Errors
     /// [`LessonError::TooMany`].
     pub fn add_plan(&mut self, plan: &LessonPlan) -> Result<PlanId, LessonError> {
+        self.write(|transaction| put(transaction, plan))
+    }
+
+    /// The same, on a device: the journal has that its teacher did.
+    ///
+    /// # Errors
+    /// [`LessonError::TooMany`], [`LessonError::Unrecorded`].
+    pub fn plan_lesson(&mut self, plan: &LessonPlan, device: Option<Mac>) -> Result<PlanId, LessonError> {
         self.write(|transaction| {
-            let count: u32 = transaction.query_row("SELECT count(*) FROM lesson_plan", (), |row| row.get(0))?;
-            if count >= PLANS_MAX {
-                return Err(LessonError::TooMany);
-            }
-            let id = transaction.query_row(
-                "INSERT INTO lesson_plan (teacher, room, weekday, from_minute, minutes, internet, sites, is_wifi_on)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) RETURNING id",
-                params![
-                    plan.teacher.as_str(),
-                    plan.room.as_str(),
-                    plan.weekday,
-                    plan.from_minute,
-                    plan.minutes,
-                    plan.internet.as_str(),
-                    join_sites(&plan.internet),
-                    plan.is_wifi_on,
-                ],
-                |row| row.get(0),
-            )?;
-            Ok(PlanId::new(id))
+            let id = put(transaction, plan)?;
+            record(transaction, Alteration::PlanLesson, plan, device)?;
+            Ok(id)
         })
     }
 
-    /// Forgets a planned lesson of this teacher. Returns whether there was one.
+    /// Forgets a planned lesson of this teacher; the journal has it. Returns whether there was one.
     ///
     /// # Errors
-    /// [`StoreError`] when the file cannot be written.
-    pub fn remove_plan(&mut self, id: PlanId, teacher: &PersonName) -> Result<bool, StoreError> {
-        let delete = "DELETE FROM lesson_plan WHERE id = ?1 AND teacher = ?2";
-        Ok(self.connection.execute(delete, params![id.number(), teacher.as_str()])? > 0)
+    /// [`LessonError::Unrecorded`], [`LessonError::Store`] when the file cannot be written.
+    pub fn remove_plan(
+        &mut self,
+        id: PlanId,
+        teacher: &PersonName,
+        device: Option<Mac>,
+    ) -> Result<bool, LessonError> {
+        self.write(|transaction| {
+            let delete =
+                format!("DELETE FROM lesson_plan WHERE id = ?1 AND teacher = ?2 RETURNING {COLUMNS}");
+            let values = params![id.number(), teacher.as_str()];
+            let Some((_, plan)) = transaction.query_row(&delete, values, read_plan).optional()? else {
+                return Ok(false);
+            };
+            record(transaction, Alteration::DropPlan, &plan, device)?;
+            Ok(true)
+        })
     }
 
     /// The planned lessons, in the order of the week.
@@ -114,6 +122,49 @@ impl Store {
     }
 }
 
+fn put(transaction: &Transaction<'_>, plan: &LessonPlan) -> Result<PlanId, LessonError> {
+    let count: u32 = transaction.query_row("SELECT count(*) FROM lesson_plan", (), |row| row.get(0))?;
+    if count >= PLANS_MAX {
+        return Err(LessonError::TooMany);
+    }
+    let id = transaction.query_row(
+        "INSERT INTO lesson_plan (teacher, room, weekday, from_minute, minutes, internet, sites, is_wifi_on)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) RETURNING id",
+        params![
+            plan.teacher.as_str(),
+            plan.room.as_str(),
+            plan.weekday,
+            plan.from_minute,
+            plan.minutes,
+            plan.internet.as_str(),
+            join_sites(&plan.internet),
+            plan.is_wifi_on,
+        ],
+        |row| row.get(0),
+    )?;
+    Ok(PlanId::new(id))
+}
+
+/// Keeps for the journal what its teacher did with a planned lesson: in which room, when in the week, how.
+fn record(
+    transaction: &Transaction<'_>,
+    what: Alteration,
+    plan: &LessonPlan,
+    device: Option<Mac>,
+) -> Result<(), LessonError> {
+    let (hour, minute) = (plan.from_minute / 60, plan.from_minute % 60);
+    let wifi = if plan.is_wifi_on { ", Wi-Fi" } else { "" };
+    let words = format!(
+        "room {}, day {} of the week, {hour:02}:{minute:02}, {} minutes, Internet {}{wifi}",
+        plan.room,
+        plan.weekday + 1,
+        plan.minutes,
+        plan.internet.as_str()
+    );
+    let deed = PersonDeed::Alter { what, words: Sought::new(&words) };
+    Ok(keep_act(transaction, &PersonAct { author: plan.teacher.clone(), device, deed })?)
+}
+
 fn read_plan(row: &Row<'_>) -> rusqlite::Result<(PlanId, LessonPlan)> {
     let text = |column: usize| row.get::<_, String>(column);
     let plan = LessonPlan {
@@ -171,9 +222,27 @@ mod tests {
         assert_eq!(begin(&mut store, 0, 5), 0);
         assert_eq!(begin(&mut store, 7, 0), 1);
         store.lapse_lessons(at(8 * 86_400_000)).unwrap();
-        assert!(!store.remove_plan(id, &"M. Petit".parse().unwrap()).unwrap());
-        assert!(store.remove_plan(id, &"Mme Martin".parse().unwrap()).unwrap());
+        assert!(!store.remove_plan(id, &"M. Petit".parse().unwrap(), None).unwrap());
+        assert!(store.remove_plan(id, &"Mme Martin".parse().unwrap(), None).unwrap());
         assert_eq!(begin(&mut store, 14, 0), 0);
+    }
+
+    #[test]
+    fn who_plans_and_who_gives_up_is_on_record() {
+        let (_folder, mut store) = open();
+        let plan = plan("Mme Martin", "CM2");
+        let device = Some("02:00:00:00:00:11".parse().unwrap());
+        let id = store.plan_lesson(&plan, device).unwrap();
+        store.remove_plan(id, &plan.teacher, None).unwrap();
+        store.remove_plan(id, &plan.teacher, None).unwrap();
+        let acts: Vec<_> = store.waiting_person_acts(9).unwrap().into_iter().map(|it| it.act).collect();
+        let words = || Sought::new("room CM2, day 1 of the week, 09:00, 55 minutes, Internet list, Wi-Fi");
+        let act = |what, device| {
+            let deed = PersonDeed::Alter { what, words: words() };
+            PersonAct { author: plan.teacher.clone(), device, deed }
+        };
+        assert_eq!(acts, [act(Alteration::PlanLesson, device), act(Alteration::DropPlan, None)]);
+        assert_eq!(store.plans().unwrap(), []);
     }
 
     #[test]

@@ -1,11 +1,14 @@
 //! What of the online workspace (ENT) shall be here on a day. It is no part of the policy's intent: whoever fetches it looks by itself.
 
 use model::{
-    NewPreparation, PersonName, Preparation, PreparationId, PreparationStage, Timestamp, WorkspacePlace,
+    Alteration, Mac, NewPreparation, PersonAct, PersonDeed, PersonName, Preparation, PreparationId,
+    PreparationStage, Sought, Timestamp, WorkspacePlace,
 };
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use crate::columns::parse;
+use crate::people::PersonError;
+use crate::person_acts::keep_act;
 use crate::{Store, StoreError};
 
 /// Most preparations at once: a week of lessons of a school. Each is fetched and checked by itself, one after the other.
@@ -18,12 +21,13 @@ const COLUMNS: &str = "id, host, path, title, room, by, device, made_ms, until_m
 
 impl Store {
     /// Keeps what is to be prepared. The same place for the same room, by the same teacher, is the same preparation with another
-    /// title and day.
+    /// title and day. The journal has who did, for which room, and of which workspace: not what.
     ///
     /// # Errors
-    /// [`PrepareError`] when there are too many.
+    /// [`PrepareError`] when there are too many, or the journal takes no records.
     pub fn add_preparation(&mut self, new: &NewPreparation) -> Result<PreparationId, PrepareError> {
         self.write(|transaction| {
+            record(transaction, Alteration::Prepare, new, (&new.by, Some(new.device)))?;
             let room = new.room.as_ref().map(model::RoomName::as_str);
             let place = params![new.place.host.as_str(), new.place.path, new.by.as_str(), room];
             let known: Option<u32> = transaction
@@ -67,18 +71,28 @@ impl Store {
         })
     }
 
-    /// Gives a preparation of this teacher up; `None` gives up anybody's, but for the commune's. Returns whether there was one.
+    /// Gives a preparation of this teacher up; `None` gives up anybody's, but for the commune's. The journal has who did. Returns whether
+    /// there was one.
     ///
     /// # Errors
-    /// [`StoreError`] when the file cannot be written.
+    /// [`PersonError::Unrecorded`], [`PersonError::Store`] when the file cannot be written.
     pub fn remove_preparation(
         &mut self,
         id: PreparationId,
         by: Option<&PersonName>,
-    ) -> Result<bool, StoreError> {
-        let delete = "DELETE FROM preparation WHERE id = ?1 AND by = coalesce(?2, by) AND NOT is_commune";
-        let by = by.map(PersonName::as_str);
-        Ok(self.connection.execute(delete, params![id.number(), by])? > 0)
+        author: (&PersonName, Option<Mac>),
+    ) -> Result<bool, PersonError> {
+        self.write(|transaction| {
+            let delete = format!(
+                "DELETE FROM preparation WHERE id = ?1 AND by = coalesce(?2, by) AND NOT is_commune RETURNING {COLUMNS}"
+            );
+            let values = params![id.number(), by.map(PersonName::as_str)];
+            let gone = transaction.query_row(&delete, values, read_preparation).optional()?;
+            if let Some(gone) = &gone {
+                record(transaction, Alteration::DropPreparation, &gone.wanted, author)?;
+            }
+            Ok(gone.is_some())
+        })
     }
 
     /// All preparations, in the order in which they were asked for.
@@ -122,6 +136,19 @@ impl Store {
     }
 }
 
+/// Keeps for the journal who did what with a preparation. Of an address there is no path in any record.
+fn record(
+    transaction: &Transaction<'_>,
+    what: Alteration,
+    wanted: &NewPreparation,
+    (author, device): (&PersonName, Option<Mac>),
+) -> Result<(), PersonError> {
+    let room = wanted.room.as_ref().map_or_else(|| "all rooms".to_owned(), |room| format!("room {room}"));
+    let words = Sought::new(&format!("{}, {room}", wanted.place.host));
+    let deed = PersonDeed::Alter { what, words };
+    keep_act(transaction, &PersonAct { author: author.clone(), device, deed })
+}
+
 fn read_preparation(row: &Row<'_>) -> rusqlite::Result<Preparation> {
     let text = |column: usize| row.get::<_, String>(column);
     let at = |column: usize| row.get::<_, i64>(column).map(Timestamp::from_unix_ms);
@@ -151,6 +178,9 @@ pub enum PrepareError {
     /// There are too many, of this teacher or of all.
     #[error("there are too many preparations")]
     TooMany,
+    /// The journal has taken no act for a long time.
+    #[error("the journal takes no records: nothing can be changed")]
+    Unrecorded,
     /// The state file could not be written.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -159,6 +189,13 @@ pub enum PrepareError {
 impl From<rusqlite::Error> for PrepareError {
     fn from(error: rusqlite::Error) -> Self {
         Self::Store(error.into())
+    }
+}
+
+/// Of keeping an act.
+impl From<PersonError> for PrepareError {
+    fn from(error: PersonError) -> Self {
+        if let PersonError::Store(error) = error { Self::Store(error) } else { Self::Unrecorded }
     }
 }
 
@@ -218,9 +255,26 @@ mod tests {
         assert_eq!(store.add_preparation(&everywhere).unwrap(), other);
         assert_eq!(store.preparations().unwrap()[0].wanted, later);
         let petit: PersonName = "M. Petit".parse().unwrap();
-        assert!(!store.remove_preparation(id, Some(&petit)).unwrap());
-        assert!(store.remove_preparation(id, Some(&later.by)).unwrap());
-        assert!(store.remove_preparation(other, None).unwrap());
+        assert!(!store.remove_preparation(id, Some(&petit), (&petit, None)).unwrap());
+        assert!(store.remove_preparation(id, Some(&later.by), (&later.by, None)).unwrap());
+        assert!(store.remove_preparation(other, None, (&petit, None)).unwrap());
+        let acts: Vec<_> = store.waiting_person_acts(9).unwrap().into_iter().map(|it| it.act).collect();
+        let told = |act: &PersonAct| {
+            let PersonDeed::Alter { what, words } = &act.deed else { panic!("{act:?}") };
+            format!("{} {} {}", act.author, what.as_str(), words.as_str())
+        };
+        let prepared = "Mme Martin prepare ent.example";
+        assert_eq!(
+            acts.iter().map(told).collect::<Vec<_>>(),
+            [
+                format!("{prepared}, room CM2"),
+                format!("{prepared}, room CM2"),
+                format!("{prepared}, all rooms"),
+                format!("{prepared}, all rooms"),
+                "Mme Martin drop-preparation ent.example, room CM2".to_owned(),
+                "M. Petit drop-preparation ent.example, all rooms".to_owned(),
+            ]
+        );
     }
 
     #[test]

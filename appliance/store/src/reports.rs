@@ -1,9 +1,14 @@
 //! Sites that teachers closed for the whole school, until somebody who directs has looked at them.
 
-use model::{ClockQuality, NewOverride, Override, OverrideId};
+use model::{
+    Alteration, ClockQuality, Mac, NewOverride, Override, OverrideId, PersonAct, PersonDeed, PersonName,
+    Sought,
+};
 use rusqlite::params;
 
-use crate::overrides::keep_override;
+use crate::overrides::{keep_override, select_overrides};
+use crate::people::PersonError;
+use crate::person_acts::keep_act;
 use crate::{AddOverrideError, Store, StoreError};
 
 /// Most sites that one teacher may have closed at a time: the head looks at them, and keeps or opens each.
@@ -54,13 +59,23 @@ impl Store {
         Ok(open)
     }
 
-    /// Notes that somebody has looked at a report, and keeps it.
+    /// Notes that somebody has looked at a report, and keeps it: the journal has who did. One that is settled stays so.
     ///
     /// # Errors
-    /// [`StoreError`] when the file cannot be written.
-    pub fn settle_report(&mut self, id: OverrideId) -> Result<(), StoreError> {
-        self.connection.execute("DELETE FROM report WHERE override = ?1", [id.number()])?;
-        Ok(())
+    /// [`PersonError::Unrecorded`], [`PersonError::Store`] when the file cannot be written.
+    pub fn settle_report(
+        &mut self,
+        id: OverrideId,
+        (author, device): (&PersonName, Option<Mac>),
+    ) -> Result<(), PersonError> {
+        self.write(|transaction| {
+            let gone = transaction.execute("DELETE FROM report WHERE override = ?1", [id.number()])?;
+            let kept = select_overrides(transaction, &format!("id = {}", id.number()))?;
+            let (1.., [kept]) = (gone, kept.as_slice()) else { return Ok(()) };
+            let words = Sought::new(&format!("{id}: {}", kept.rule.topic.as_str()));
+            let deed = PersonDeed::Alter { what: Alteration::KeepReport, words };
+            keep_act(transaction, &PersonAct { author: author.clone(), device, deed })
+        })
     }
 
     /// What differs whenever the file was written since, by this connection or another one. It is read in microseconds.
@@ -101,7 +116,14 @@ mod tests {
         let mut add = |site: &str| store.add_report(report("Mme Martin", site, at(0)), Synchronised).unwrap();
         let [first, second, third] = ["a.fr", "b.fr", "c.fr"].map(&mut add);
         assert_eq!(store.reports().unwrap(), [third, second.clone(), first.clone()]);
-        store.settle_report(second.id).unwrap();
+        let by = "M. Bernard".parse().unwrap();
+        for _ in 0..2 {
+            store.settle_report(second.id, (&by, None)).unwrap();
+        }
+        let acts: Vec<_> = store.waiting_person_acts(9).unwrap().into_iter().map(|it| it.act).collect();
+        let words = Sought::new(&format!("{}: b.fr", second.id));
+        let deed = PersonDeed::Alter { what: Alteration::KeepReport, words };
+        assert_eq!(acts, [PersonAct { author: by, device: None, deed }], "once");
         store.end_override(first.id, &"M. Bernard".parse().unwrap(), at(1)).unwrap();
         assert_eq!(store.reports().unwrap().len(), 1);
         assert_eq!(store.open_overrides().unwrap().len(), 3, "kept closed");

@@ -2,10 +2,12 @@
 
 use std::fmt;
 
-use model::{DeviceName, RoomName, Timestamp};
+use model::{Alteration, DeviceName, Mac, PersonAct, PersonDeed, PersonName, RoomName, Sought, Timestamp};
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use crate::columns::parse;
+use crate::people::PersonError;
+use crate::person_acts::keep_act;
 use crate::{Store, StoreError};
 
 /// Most keys of a school: some for each of its devices.
@@ -18,6 +20,17 @@ pub struct KeyOwner {
     pub room: RoomName,
     /// The device that alone has it; `None`: all devices of the room have it.
     pub device: Option<DeviceName>,
+}
+
+impl KeyOwner {
+    /// What a record says of it.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        match &self.device {
+            Some(device) => format!("room {}, {device}", self.room),
+            None => format!("room {}", self.room),
+        }
+    }
 }
 
 /// A key. Not in any log.
@@ -105,6 +118,30 @@ impl Store {
                 transaction.execute("DELETE FROM wifi_key WHERE id = ?1", [number])?;
             }
             insert(transaction, owner, passphrase, now)
+        })
+    }
+
+    /// The same by somebody, for whoever has one: the journal has it, not the key.
+    ///
+    /// # Errors
+    /// [`PersonError::Unknown`] where there is none, [`PersonError::Unrecorded`].
+    pub fn renew_wifi_key(
+        &mut self,
+        owner: &KeyOwner,
+        passphrase: &str,
+        now: Timestamp,
+        (author, on): (&PersonName, Option<Mac>),
+    ) -> Result<(), PersonError> {
+        self.change(|transaction| {
+            let number = find(transaction, owner)?.ok_or(PersonError::Unknown)?;
+            transaction.execute("DELETE FROM wifi_key WHERE id = ?1", [number])?;
+            insert(transaction, owner, passphrase, now).map_err(|error| match error {
+                WifiKeyError::TooMany => PersonError::TooMany,
+                WifiKeyError::Store(error) => PersonError::Store(error),
+            })?;
+            let words = Sought::new(&owner.describe());
+            let deed = PersonDeed::Alter { what: Alteration::RenewWifiKey, words };
+            keep_act(transaction, &PersonAct { author: author.clone(), device: on, deed })
         })
     }
 
@@ -200,6 +237,24 @@ mod tests {
         assert_eq!(kept(&store), [(1, None, "room-1".to_owned()), (4, tab(), "tablet-3".to_owned())]);
         let shown = format!("{:?}", store.wifi_keys().unwrap());
         assert!(!shown.contains("room-1") && !shown.contains("tablet-3"), "{shown}");
+    }
+
+    #[test]
+    fn who_renews_a_key_is_on_record_and_the_key_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&folder.path().join("state.sqlite")).unwrap();
+        let by = "Mme Petit".parse().unwrap();
+        let none = store.renew_wifi_key(&owner(Some("tab-07")), "tablet-1", at(0), (&by, None));
+        assert!(matches!(none, Err(PersonError::Unknown)), "{none:?}");
+        store.add_wifi_key(&owner(Some("tab-07")), "tablet-1", at(0)).unwrap();
+        let before = store.generation().unwrap();
+        store.renew_wifi_key(&owner(Some("tab-07")), "tablet-2", at(1), (&by, None)).unwrap();
+        assert_ne!(store.generation().unwrap(), before, "the box has to know");
+        assert_eq!(kept(&store), [(2, Some("tab-07".to_owned()), "tablet-2".to_owned())]);
+        let acts: Vec<_> = store.waiting_person_acts(9).unwrap().into_iter().map(|it| it.act).collect();
+        let deed =
+            PersonDeed::Alter { what: Alteration::RenewWifiKey, words: Sought::new("room CM2, tab-07") };
+        assert_eq!(acts, [PersonAct { author: by, device: None, deed }]);
     }
 
     #[test]

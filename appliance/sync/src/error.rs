@@ -6,6 +6,8 @@ use archive::WitnessError;
 use replication::{Refusal, SnapshotError};
 use rustls::{AlertDescription, CertificateError};
 
+use crate::identity::NightFault;
+
 /// Why a box did not enrol, or a night was cut. What was sent is there, and is gone on with.
 #[derive(Debug, thiserror::Error)]
 pub enum SyncError {
@@ -142,6 +144,30 @@ impl SyncError {
         matches!(self, Self::Untaken(_) | Self::Refused(Refusal::UnknownBox | Refusal::RevokedBox))
     }
 
+    /// Of which kind it is, where a night failed by it.
+    #[must_use]
+    pub fn fault(&self) -> NightFault {
+        if self.is_refusal() {
+            return NightFault::Refused;
+        }
+        match self {
+            Self::NoAnswer { .. } => NightFault::Silent,
+            Self::Clock => NightFault::Clock,
+            Self::Name(_) | Self::Stranger(_) | Self::FalseHub(_) => NightFault::Stranger,
+            Self::Disk { .. } | Self::Damaged(_) | Self::NotEnrolled => NightFault::Disk,
+            Self::OldPolicy { .. } | Self::OldSheet { .. } => NightFault::Old,
+            Self::Signature(_) | Self::Policy | Self::Sheet => NightFault::Unsigned,
+            Self::Refused(_)
+            | Self::Untaken(_)
+            | Self::NoHub(_)
+            | Self::HasState
+            | Self::LostExchange
+            | Self::Snapshot(_)
+            | Self::Busy
+            | Self::Stopped => NightFault::Broken,
+        }
+    }
+
     /// What the client's error means for the hub at `url`.
     pub(crate) fn from_client(error: ureq::Error, url: &str) -> Self {
         match find_tls(&error) {
@@ -217,6 +243,18 @@ fn is_of_another_name(error: &CertificateError) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_night_that_failed_has_a_kind() {
+        let check = |error: SyncError, expected| assert_eq!(error.fault(), expected, "{error}");
+        check(SyncError::Untaken(String::new()), NightFault::Refused);
+        check(SyncError::Refused(Refusal::RevokedBox), NightFault::Refused);
+        check(SyncError::Refused(Refusal::Broken), NightFault::Broken);
+        check(SyncError::Stranger(String::new()), NightFault::Stranger);
+        check(SyncError::OldPolicy { found: 2, given: 1 }, NightFault::Old);
+        check(SyncError::Policy, NightFault::Unsigned);
+        check(SyncError::Damaged(String::new()), NightFault::Disk);
+    }
 
     #[test]
     fn what_is_wrong_with_a_certificate_is_said_in_words() {

@@ -77,6 +77,31 @@ pub struct NightState {
     /// Whether it did because the hub does not take the box.
     #[serde(default)]
     pub is_refused: bool,
+    /// The kind of the reason, for pages. A file that an older program has written has none.
+    #[serde(default)]
+    pub fault: Option<NightFault>,
+}
+
+/// Why a night failed, as far as somebody can do something about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NightFault {
+    /// Nobody answers.
+    Silent,
+    /// The box's clock is wrong.
+    Clock,
+    /// What answers is not the hub.
+    Stranger,
+    /// The hub does not take the box.
+    Refused,
+    /// The hub answers, and cannot do it.
+    Broken,
+    /// The box's disk.
+    Disk,
+    /// The hub brings what is older than what is here.
+    Old,
+    /// What the hub has signed is not what it had to be.
+    Unsigned,
 }
 
 /// Which state of the box went to the hub last, or is on its way.
@@ -158,6 +183,12 @@ impl HubFolder {
         let Some(text) = self.text(IDENTITY_FILE)? else { return Ok(None) };
         let identity = parse(&Zeroizing::new(text));
         identity.map(Some).ok_or_else(|| SyncError::Damaged(self.name(IDENTITY_FILE)))
+    }
+
+    /// What tells one enrolment from the next: when it was kept.
+    #[must_use]
+    pub fn identity_stamp(&self) -> Option<SystemTime> {
+        self.0.path(IDENTITY_FILE).metadata().and_then(|file| file.modified()).ok()
     }
 
     /// Keeps what the box is.

@@ -23,6 +23,8 @@ pub trait Letters {
     fn sheet(&mut self) -> Result<Option<Standing>, SyncError>;
     /// Puts one that `signer` has signed in its place, all or nothing of it. An older one is refused.
     fn take_sheet(&mut self, sheet: &SchoolSheet, signer: &str) -> Result<(), SyncError>;
+    /// Takes the files alone of the sheet that is here: it was taken without them.
+    fn take_files(&mut self, sheet: &SchoolSheet, signer: &str) -> Result<(), SyncError>;
 }
 
 /// A box that listens for what does not wait for the night, by one connection.
@@ -140,7 +142,7 @@ fn fetch_sheet(
 }
 
 /// A sheet that the hub has signed for this school, and for no other.
-fn read_sheet(text: &str, signer: &str, uai: &str) -> Option<SchoolSheet> {
+pub(crate) fn read_sheet(text: &str, signer: &str, uai: &str) -> Option<SchoolSheet> {
     let key: VerifierKey = signer.parse().ok()?;
     let note = Note::read_up_to(text, SHEET_BYTES_MAX).ok().filter(|note| note.is_signed_by(&key))?;
     SchoolSheet::read(note.text()).filter(|sheet| sheet.school == uai)

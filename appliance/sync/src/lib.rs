@@ -11,6 +11,7 @@ mod enrol;
 mod error;
 mod identity;
 mod letters;
+mod library;
 mod night;
 mod release;
 mod url;
@@ -18,7 +19,9 @@ mod web;
 
 pub use enrol::{Applicant, enrol, inherit};
 pub use error::SyncError;
-pub use identity::{HubFolder, Identity, NightState};
+pub use identity::{HubFolder, Identity, NightFault, NightState};
 pub use letters::{Ear, Letters, send_urgent};
-pub use night::{Intake, Limits, Night, NightReport, Standing, StandingFile, Step, Watch, standing_files};
+pub use night::{
+    Intake, Limits, Night, NightReport, Standing, StandingFile, Step, Watch, standing_files, tell_health,
+};
 pub use url::{HubUrl, HubUrlError};

@@ -10,6 +10,8 @@
 //! state    the box's state, where it has changed, for the box that takes this one's place some day
 //! files    each sealed file that the hub does not have, from the byte on where the line was cut
 //! release  the release of the box's system that the commune wants to be here, the same way
+//! library  files for pupils that the commune wants to be here, the same way
+//! health   once more, where files for pupils have come or gone: the commune sees them in the morning
 //! ```
 //!
 //! Each step can be done again. Leaves of the log do not go: who is held, and why, stands in them.
@@ -34,7 +36,7 @@ use crate::client::Client;
 use crate::error::SyncError;
 use crate::identity::{HubFolder, Identity};
 use crate::letters::{self, Letters};
-use crate::{release, web};
+use crate::{library, release, web};
 
 pub use files::{Limits, StandingFile, standing_files};
 pub(crate) use files::{patiently, pause};
@@ -60,6 +62,8 @@ pub enum Step<'a> {
     Snapshot,
     /// All of the release of this version is here.
     Release(&'a str),
+    /// All of the file that pupils read under this title is here.
+    Library(&'a str),
     /// So much of a file is there.
     File {
         /// Its name.
@@ -84,6 +88,8 @@ pub struct NightReport {
     pub plain_files: u64,
     /// Bytes of a release that came this time.
     pub release_bytes: u64,
+    /// Bytes of files for pupils that came this time.
+    pub library_bytes: u64,
 }
 
 /// Which of the commune's documents a box has.
@@ -123,6 +129,10 @@ pub trait Intake {
     fn release(&mut self) -> Result<Option<Release>, SyncError> {
         Ok(None)
     }
+    /// How the machine is by now: a night may take hours. `None` where nobody looks again.
+    fn health(&mut self) -> Option<Health> {
+        None
+    }
 }
 
 /// Whoever watches a night.
@@ -158,10 +168,7 @@ impl Night<'_> {
         let vault = Folder::new(data);
         let log = vault.read_log().map_err(|error| disk("the log of seals", error))?;
         let mut client = Client::of_box(&identity)?;
-        // One that cannot be read is told by nothing: another one is asked for.
-        let web = folder.web().ok().flatten();
-        let health = Health { web_until_ms: web.map(|web| web.chain().validity().1.unix_ms()), ..health };
-        let health = describe(health, &log, &identity);
+        let health = describe(health, (data, folder), &log, &identity);
         let _: IgnoredAny = client.post("/api/v1/health", &health)?;
         watch.report(Step::Health);
         let mut trouble = None;
@@ -177,20 +184,58 @@ impl Night<'_> {
         let (of, pace) = ((folder, &identity), (limits, now));
         go_on(snapshot::send(&client, of, (&vault, &log), intake, (pace, watch)), &mut trouble)?;
         let sent = go_on(files::send(&client, &vault, &log, pace, watch), &mut trouble)?;
-        // Last: it is the longest, and nothing of the school's waits for it.
+        // After what is the school's; before films, which may take a slow line for nights: a release may mend what lets somebody in.
         let fetched = go_on(release::fetch(&client, data, intake, pace, watch), &mut trouble)?;
+        let hub = (&client, &identity);
+        let library = go_on(library::fetch(hub, data, intake, pace, watch), &mut trouble)?;
+        let told = (&health, now);
+        go_on(tell_library(&client, intake, (data, folder), (&log, &identity), told), &mut trouble)?;
         if let Some(error) = trouble {
             return Err(error);
         }
         let (log_size, (files, bytes)) = (log_size.unwrap_or(0), sent.unwrap_or_default());
         let (plain_files, release_bytes) = (health.plain_files.unwrap_or(0), fetched.unwrap_or(0));
-        Ok(NightReport { log_size, files, bytes, plain_files, release_bytes })
+        let library_bytes = library.unwrap_or(0);
+        Ok(NightReport { log_size, files, bytes, plain_files, release_bytes, library_bytes })
     }
+}
+
+/// Tells the hub how the box is once more, where other files for pupils are here than it was told before the night. What was told then is not said
+/// again: the hub would see a clock that is slow by as long as the night took.
+fn tell_library(
+    client: &Client,
+    intake: &mut dyn Intake,
+    (data, folder): (&Path, &HubFolder),
+    (log, identity): (&Log, &Identity),
+    (told, now): (&Health, Timestamp),
+) -> Result<(), SyncError> {
+    if library::describe(data, now) == told.library {
+        return Ok(());
+    }
+    let Some(health) = intake.health() else { return Ok(()) };
+    let health = describe(health, (data, folder), log, identity);
+    let _: IgnoredAny = client.post("/api/v1/health", &health)?;
+    Ok(())
+}
+
+/// Tells the hub how the box is, beside its nights.
+///
+/// # Errors
+/// [`SyncError`]; the next night tells it.
+pub fn tell_health(data: &Path, folder: &HubFolder, health: Health) -> Result<(), SyncError> {
+    let identity = folder.read()?.ok_or(SyncError::NotEnrolled)?;
+    let log = Folder::new(data).read_log().map_err(|error| disk("the log of seals", error))?;
+    let health = describe(health, (data, folder), &log, &identity);
+    let _: IgnoredAny = Client::of_box(&identity)?.post("/api/v1/health", &health)?;
+    Ok(())
 }
 
 /// A step that fails keeps no other from being done: a log that the hub does not sign is no reason to leave open what the commune has
 /// closed. The first failure is told. Where nobody answers, or somebody ends the night, there is no next step.
-fn go_on<T>(outcome: Result<T, SyncError>, trouble: &mut Option<SyncError>) -> Result<Option<T>, SyncError> {
+pub(crate) fn go_on<T>(
+    outcome: Result<T, SyncError>,
+    trouble: &mut Option<SyncError>,
+) -> Result<Option<T>, SyncError> {
     match outcome {
         Ok(done) => Ok(Some(done)),
         Err(error) if error.ends_night() => Err(trouble.take().unwrap_or(error)),
@@ -202,7 +247,9 @@ fn go_on<T>(outcome: Result<T, SyncError>, trouble: &mut Option<SyncError>) -> R
 }
 
 /// What the log and the identity tell beside what the machine tells.
-fn describe(health: Health, log: &Log, identity: &Identity) -> Health {
+fn describe(health: Health, (data, folder): (&Path, &HubFolder), log: &Log, identity: &Identity) -> Health {
+    // One that cannot be read is told by nothing: another one is asked for.
+    let web = folder.web().ok().flatten();
     let gone = log.expiries();
     let kept =
         log.seals().flat_map(|seal| seal.files().map(|(field, file, _)| (seal.number, field, file.form)));
@@ -213,6 +260,8 @@ fn describe(health: Health, log: &Log, identity: &Identity) -> Health {
         sealed_ms: log.last().map(|seal| seal.sealed.unix_ms()),
         plain_files: Some(plain.count() as u64),
         certificate_until_ms: Some(identity.enrolled.valid_ms.1),
+        web_until_ms: web.map(|web| web.chain().validity().1.unix_ms()),
+        library: library::describe(data, Timestamp::from_unix_ms(health.now_ms)),
         ..health
     }
 }

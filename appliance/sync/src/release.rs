@@ -9,11 +9,11 @@ use std::path::Path;
 use model::{Release, ReleaseFile, Timestamp};
 use replication::Refusal;
 use replication::limits::PIECE_BYTES_MAX;
-use system::release_shelf::{ReleaseShelf, ReleaseTrouble, fits, is_full};
-use system::space;
+use system::release_shelf::{ReleaseShelf, ReleaseTrouble, is_full};
 
 use crate::client::Client;
 use crate::error::SyncError;
+use crate::library::give_way_to;
 use crate::night::{Intake, Limits, Step, Watch, disk, patiently, pause};
 
 /// Fetches what is not here of the release that is wanted; how many bytes came. What is in its way is noted, and no reason for a night to have failed:
@@ -38,9 +38,9 @@ pub(crate) fn fetch(
         prepared => prepared.map_err(folder)?,
     }
     let missing = shelf.missing(&release).map_err(folder)?;
-    let outlook = space::look(data, now).map_err(|error| disk("the disk's room", error))?;
+    let has_room = give_way_to(data, now, missing);
     // What is here and waits gives way, too: until it runs, the disk may have filled up.
-    if !fits(&outlook, missing) {
+    if !has_room.map_err(|error| disk("the disk's room", error))? {
         shelf.give_way(release.version()).map_err(folder)?;
         return Ok(0);
     }

@@ -14,12 +14,13 @@ use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
 use firewall::Interface;
 use wifi::{
-    Drive, DriveError, Event, Radio, Reality, Setup, Stamp, Stamps, Station, Step, read_station,
+    Drive, DriveError, Event, Power, Radio, Reality, Setup, Stamp, Stamps, Station, Step, read_station,
     render_hostapd, render_keys, render_vlans,
 };
 
@@ -30,6 +31,8 @@ use daemon::Daemon;
 
 /// The program, looked for in `PATH`.
 const PROGRAM: &str = "hostapd";
+/// What tells the kernel how loud a radio is (iw(8)): hostapd has no word for it.
+const POWER_PROGRAM: &str = "iw";
 /// Whoever reads these files has the keys.
 const FILE_MODE: u32 = 0o600;
 const FOLDER_MODE: u32 = 0o700;
@@ -47,6 +50,7 @@ const SOCKET_PATH_BYTES_MAX: usize = 107;
 /// One radio of the box.
 pub struct HostapdRadio {
     program: OsString,
+    power_program: OsString,
     folder: PathBuf,
     interface: Interface,
     bridge: Option<Interface>,
@@ -75,7 +79,8 @@ impl HostapdRadio {
     pub fn new(folder: &Path, interface: Interface, bridge: Option<Interface>) -> Self {
         // The interface's name is short: the path of a socket has little room.
         let folder = folder.join(interface.as_str());
-        Self { program: PROGRAM.into(), folder, interface, bridge, running: None }
+        let (program, power_program) = (PROGRAM.into(), POWER_PROGRAM.into());
+        Self { program, power_program, folder, interface, bridge, running: None }
     }
 
     fn control_folder(&self) -> PathBuf {
@@ -122,9 +127,27 @@ impl HostapdRadio {
         write(&self.vlans_file(), &vlans).map_err(unfit)?;
         let mut daemon = Daemon::start(&self.program, &file).map_err(unfit)?;
         let control = self.await_start(&mut daemon)?;
+        // It is silent still. Louder than meant is no reason to have no lesson: the kernel keeps to the country's limit.
+        if let Err(error) = self.limit_power(setup.power) {
+            tracing::warn!(interface = %self.interface, %error, "the radio's power is not limited");
+        }
         let shown_ssid = control::show(setup.ssid.as_str().as_bytes());
         self.running = Some(Running { daemon, control, given, shown_ssid });
         Ok(())
+    }
+
+    /// Tells the kernel how loud the radio may be, whenever it sends.
+    fn limit_power(&self, power: Power) -> io::Result<()> {
+        let program = self.power_program.display();
+        #[expect(clippy::disallowed_methods, reason = "this is the room that runs programs")]
+        let mut command = Command::new(&self.power_program);
+        command.args(["dev", self.interface.as_str(), "set", "txpower", "fixed"]);
+        command.arg(power.hundredths().to_string()).stdin(Stdio::null()).stdout(Stdio::null());
+        let status = command
+            .stderr(Stdio::null())
+            .status()
+            .map_err(|error| io::Error::new(error.kind(), format!("cannot run {program}: {error}")))?;
+        if status.success() { Ok(()) } else { Err(io::Error::other(format!("{program} refuses: {status}"))) }
     }
 
     fn prepare(&self) -> io::Result<()> {

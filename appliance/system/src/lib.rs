@@ -58,11 +58,13 @@ pub mod derived;
 pub mod directories;
 mod erasing;
 pub mod export;
+pub mod first_boot;
 pub mod forwarding;
 #[cfg(test)]
 mod full_disk;
 pub mod health;
 pub mod hostapd;
+pub mod library_shelf;
 pub mod limits;
 pub mod lists;
 pub mod machine;

@@ -299,7 +299,7 @@ pub fn fits(outlook: &Outlook, missing: u64) -> bool {
     free >= missing.saturating_add(journal.max(LEFT_BYTES_MIN))
 }
 
-fn make(folder: &Path) -> io::Result<()> {
+pub(crate) fn make(folder: &Path) -> io::Result<()> {
     if !folder.is_dir() {
         DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder)?;
         if let Some(parent) = folder.parent() {
@@ -320,14 +320,14 @@ fn list(release: &Release) -> String {
 }
 
 /// The length of a file, and of nothing else.
-fn length(path: &Path) -> io::Result<Option<u64>> {
+pub(crate) fn length(path: &Path) -> io::Result<Option<u64>> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         known => Ok(Some(known?).filter(fs::Metadata::is_file).map(|known| known.len())),
     }
 }
 
-fn hash(source: &mut File) -> io::Result<String> {
+pub(crate) fn hash(source: &mut File) -> io::Result<String> {
     let (mut hasher, mut buffer) = (Hasher::new(), vec![0; BUFFER_BYTES]);
     loop {
         let read = source.read(&mut buffer)?;

@@ -217,8 +217,11 @@ impl Succession {
     }
 }
 
-/// The one before stays beside it: it has the names of this machine's ports.
-fn replace_configuration(place: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Puts a configuration where the box reads its own, whole or not at all. The one before stays beside it: it has the names of this machine's ports.
+///
+/// # Errors
+/// The disk's.
+pub fn replace_configuration(place: &Path, bytes: &[u8]) -> io::Result<()> {
     let before = match fs::read(place) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         before => Some(before?),

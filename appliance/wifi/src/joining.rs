@@ -1,10 +1,12 @@
-//! Files by which devices join a network: each is what the makers of its devices describe, and no more.
+//! Files by which devices join a network: each is what the makers of its devices describe, and no more. Before it is given out, another
+//! reader than what wrote it looks for name and key in it.
 //!
 //! Whoever gives a file to a device gives away the key of the network.
 
 mod apple;
 mod chromeos;
 mod qr;
+mod reread;
 mod windows;
 
 pub use apple::{Profile, Resolver, Trust, apple_profile};

@@ -54,6 +54,7 @@ pub fn render_openwrt(setup: &Setup, radio: &str) -> Option<Wireless> {
     let radio = [
         ("channel", setup.channel.to_string()),
         ("country", setup.country.to_string()),
+        ("txpower", setup.power.to_string()),
         // The radio may send; its network tells whether it does.
         ("disabled", "0".to_owned()),
     ];
@@ -88,7 +89,7 @@ mod tests {
     use super::*;
     use crate::joining::samples::{hostile, usual};
     use crate::lint::{Place, check};
-    use crate::{Channel, Country, Network};
+    use crate::{Channel, Country, Network, Power};
 
     fn setup(network: Network) -> Setup {
         Setup {
@@ -98,6 +99,7 @@ mod tests {
             keys: vec![],
             channel: Channel::new(36).unwrap(),
             country: Country::FRANCE,
+            power: Power::default(),
             isolates_stations: false,
             bridges: vec![],
         }

@@ -17,9 +17,32 @@ pub fn is_of_an_earlier_year(made: Timestamp, now: Timestamp, time_zone: &TimeZo
     year(made).zip(year(now)).is_some_and(|(made, now)| made < now)
 }
 
+/// When the school year of `now` ends: what devices were given for it goes by itself then. `None` for a time that no calendar has.
+#[must_use]
+pub fn end_of_school_year(now: Timestamp, time_zone: &TimeZone) -> Option<jiff::Timestamp> {
+    let now = jiff::Timestamp::from_millisecond(now.unix_ms()).ok()?.to_zoned(time_zone.clone());
+    let year = now.year().checked_add(i16::from(now.month() >= FIRST_MONTH))?;
+    let end = jiff::civil::Date::new(year, FIRST_MONTH, 1).ok()?;
+    Some(end.to_zoned(time_zone.clone()).ok()?.timestamp())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_year_ends_with_july() {
+        let time_zone = TimeZone::get("Europe/Paris").unwrap();
+        let check = |now: &str, expected: &str| {
+            let now = now.parse::<jiff::Timestamp>().unwrap().as_millisecond();
+            let end = end_of_school_year(Timestamp::from_unix_ms(now), &time_zone).unwrap();
+            assert_eq!(end.to_string(), expected, "{now}");
+        };
+        check("2026-11-30T08:00:00Z", "2027-07-31T22:00:00Z");
+        check("2027-07-31T21:59:59Z", "2027-07-31T22:00:00Z");
+        check("2027-07-31T22:00:00Z", "2028-07-31T22:00:00Z");
+        assert_eq!(end_of_school_year(Timestamp::from_unix_ms(i64::MAX), &time_zone), None);
+    }
 
     #[test]
     fn a_year_begins_in_august_by_the_schools_clock() {

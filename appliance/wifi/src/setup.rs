@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Channel, Country, DeviceKey, Passphrase, Security, Ssid};
+use crate::{Channel, Country, DeviceKey, Passphrase, Power, Security, Ssid};
 
 /// The network that an access point serves, silent or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct Setup {
     pub channel: Channel,
     /// Whose rules of the air the radio keeps to.
     pub country: Country,
+    /// How loud the radio is.
+    pub power: Power,
     /// Whether stations reach each other: on a guest network they do not.
     pub isolates_stations: bool,
     /// Bridges apart that keys put their devices into, in the order of their numbers.

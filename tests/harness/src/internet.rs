@@ -192,6 +192,10 @@ fn application(name: &str, port: u16, chain: &Path, key: &Path) -> String {
       proxy_pass http://127.0.0.1:{port}; proxy_http_version 1.1;
       proxy_set_header Host $host; proxy_set_header X-Forwarded-Proto https;
     }}
+    location = /ws {{
+      proxy_pass http://127.0.0.1:{port}; proxy_http_version 1.1; proxy_set_header Host $host;
+      proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade;
+    }}
   }}
 ",
         chain = chain.display(),

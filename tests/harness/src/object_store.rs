@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 /// What makes one server of Swift's four. Python reads it from its command line: nothing has to be installed beside the library.
 const PROGRAM: &str = include_str!("object_store.py");
@@ -32,7 +32,25 @@ impl ObjectStore {
     /// # Errors
     /// It is not installed, or does not start.
     pub fn start() -> Result<Self> {
+        Self::start_in(tempfile::tempdir()?)
+    }
+
+    /// Another one, with what this one holds: its disk is copied, attributes of files and all, as a commune copies its own.
+    ///
+    /// # Errors
+    /// As [`Self::start`], and those of the disk.
+    pub fn start_copy(&self) -> Result<Self> {
         let folder = tempfile::tempdir()?;
+        #[expect(clippy::disallowed_methods, reason = "the lab runs programs")]
+        let copied = Command::new("cp")
+            .arg("--archive")
+            .args([self.folder.path().join("disks"), folder.path().join("disks")])
+            .output()?;
+        ensure!(copied.status.success(), "cp: {}", String::from_utf8_lossy(&copied.stderr));
+        Self::start_in(folder)
+    }
+
+    fn start_in(folder: tempfile::TempDir) -> Result<Self> {
         let log = fs::File::create(folder.path().join("log"))?;
         let place = folder.path().to_str().context("a path that is text")?;
         #[expect(clippy::disallowed_methods, reason = "the lab runs programs")]

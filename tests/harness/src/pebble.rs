@@ -28,17 +28,32 @@ impl Pebble {
     /// # Errors
     /// It is not installed, or does not start.
     pub fn start(names: SocketAddr) -> Result<Self> {
-        let mut outcome = Self::start_once(names);
+        Self::start_with(names, "")
+    }
+
+    /// The same, which serves whom an account with it vouches for: this one, by its number and its key.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_bound(names: SocketAddr, (id, key): (&str, &str)) -> Result<Self> {
+        let bound = format!(
+            r#", "externalAccountBindingRequired": true, "externalAccountMACKeys": {{"{id}": "{key}"}}"#
+        );
+        Self::start_with(names, &bound)
+    }
+
+    fn start_with(names: SocketAddr, more: &str) -> Result<Self> {
+        let mut outcome = Self::start_once(names, more);
         for _ in 1..PORTS_MAX {
             if outcome.is_ok() {
                 break;
             }
-            outcome = Self::start_once(names);
+            outcome = Self::start_once(names, more);
         }
         outcome
     }
 
-    fn start_once(names: SocketAddr) -> Result<Self> {
+    fn start_once(names: SocketAddr, more: &str) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let place = folder.path();
         let authority = Authority::new(place)?;
@@ -47,7 +62,7 @@ impl Pebble {
         let (chain, key) = (chain.display(), key.display());
         let config = format!(
             r#"{{"pebble": {{"listenAddress": "{address}", "managementListenAddress": "{management}",
-                "certificate": "{chain}", "privateKey": "{key}", "httpPort": 1, "tlsPort": 1}}}}"#
+                "certificate": "{chain}", "privateKey": "{key}", "httpPort": 1, "tlsPort": 1{more}}}}}"#
         );
         fs::write(place.join("pebble.json"), config)?;
         #[expect(clippy::disallowed_methods, reason = "the lab runs programs")]

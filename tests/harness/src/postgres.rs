@@ -1,6 +1,7 @@
 //! A PostgreSQL of a test's own: Debian's, in a temporary folder, reached by a socket in it.
 
 use std::fs;
+use std::io::Write as _;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
@@ -114,6 +115,37 @@ impl Postgres {
             ensure!(process.try_wait()?.is_none(), "PostgreSQL ended: {}", said());
             Ok(command("pg_isready", &is_ready)?.output()?.status.success())
         })
+    }
+
+    /// A copy of its database, by the program that PostgreSQL has for it, while it runs.
+    ///
+    /// # Errors
+    /// The program fails.
+    pub fn dump(&self) -> Result<Vec<u8>> {
+        let words = [&self.reach()?[..], &["--format=custom", "postgres"]].concat();
+        let said = command("pg_dump", &words)?.output()?;
+        ensure!(said.status.success(), "pg_dump: {}", String::from_utf8_lossy(&said.stderr));
+        Ok(said.stdout)
+    }
+
+    /// Puts such a copy into its database, which is empty.
+    ///
+    /// # Errors
+    /// The program fails.
+    pub fn restore(&self, copy: &[u8]) -> Result<()> {
+        let words = [&self.reach()?[..], &["--exit-on-error", "--dbname", "postgres"]].concat();
+        let mut restore = command("pg_restore", &words)?;
+        let mut process = restore.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        process.stdin.take().context("its input")?.write_all(copy)?;
+        let said = process.wait_with_output()?;
+        ensure!(said.status.success(), "pg_restore: {}", String::from_utf8_lossy(&said.stderr));
+        Ok(())
+    }
+
+    /// The words by which a program reaches it.
+    fn reach(&self) -> Result<[&str; 4]> {
+        let sockets = self.folder.path().to_str().context("a path that is text")?;
+        Ok(["--host", sockets, "--username", "preau"])
     }
 
     fn data(&self) -> PathBuf {

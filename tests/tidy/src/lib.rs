@@ -9,6 +9,8 @@ mod formats;
 #[cfg(test)]
 mod house;
 #[cfg(test)]
+mod manuals;
+#[cfg(test)]
 mod purity;
 #[cfg(test)]
 mod rooms;

@@ -54,6 +54,8 @@ first=$(ms $(grep -m 1 -F 'Beacon (tilleul)' /tmp/beacons | cut -d' ' -f1))
 echo "first beacon $((first - touched)) ms after the command was started, $((first - begun)) ms after it ended"
 ((first - begun < 3000)) || fail "too late"
 state borne-cm2 | grep -q "on since" || fail "it does not say that it sends"
+# Louder than a room needs, it is heard in the street.
+iw dev wlan0 info | grep -q 'txpower 17.00 dBm' || { iw dev wlan0 info; fail "its power is not limited"; }
 
 # --- tablets
 join() {

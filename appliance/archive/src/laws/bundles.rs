@@ -18,6 +18,7 @@ use crate::{
 const GOLDEN: &[u8] = include_bytes!("../../testdata/bundle-v2.zip");
 /// Of before tables had charts.
 const GOLDEN_WITH_GUIDES: &[u8] = include_bytes!("../../testdata/bundle-v2-guide.zip");
+const GOLDEN_OF_A_LESSON: &str = include_str!("../../testdata/manifest-v3.txt");
 /// One of the first version, which had proofs in the place of leaves.
 const GOLDEN_OF_PROOFS: &[u8] = include_bytes!("../../testdata/bundle-v1.zip");
 
@@ -649,6 +650,22 @@ fn the_format_is_the_golden_file() {
         let report = check(golden, &knowing(&it));
         assert!(report.is_right(), "{report}");
     }
+}
+
+/// What an extract of a lesson says of itself, up to how many records it has.
+#[test]
+fn the_manifest_of_a_lesson_is_the_golden_file() {
+    const ABOUT_LINES: usize = 19;
+    let manifest: Manifest = GOLDEN_OF_A_LESSON.parse().unwrap();
+    assert_eq!(manifest.to_string(), GOLDEN_OF_A_LESSON);
+    let lesson = Some(model::LessonId::new(7));
+    assert_eq!((manifest.version, manifest.selection.lesson), (3, lesson));
+    let it = box_of_days();
+    let selection = Selection { lesson, ..Making::default().selection };
+    let made = check(&Making { selection, ..Making::default() }.make(&it), &knowing(&it)).manifest.unwrap();
+    let about = |text: &str| text.lines().take(ABOUT_LINES).map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(about(&made.to_string()), about(GOLDEN_OF_A_LESSON));
+    assert!(GOLDEN_OF_A_LESSON.lines().nth(ABOUT_LINES).unwrap().starts_with("rows "));
 }
 
 #[test]

@@ -8,9 +8,9 @@ use journal::{
     SegmentId, Sequence, Source, Tally,
 };
 use model::{
-    AccessKind, Act, ClockQuality, Closing, Deed, End, Host, InternetMode, Layer, LessonEnding, LessonId,
-    LessonSettings, OverrideId, PersonAct, PersonDeed, Purpose, ReadingEnd, ReadingId, ReadingTerms, Role,
-    Rule, Scope, Sought, Topic, Verdict, When,
+    AccessKind, Act, Alteration, ClockQuality, Closing, Deed, End, Host, InternetMode, Layer, LessonEnding,
+    LessonId, LessonSettings, OverrideId, PersonAct, PersonDeed, Purpose, ReadingEnd, ReadingId,
+    ReadingTerms, Role, Rule, Scope, Sought, Topic, Verdict, When,
 };
 use proptest::prelude::*;
 
@@ -132,7 +132,7 @@ fn open_reading(from: Option<model::Timestamp>, target: Option<&str>, with_peopl
 }
 
 /// What people could not do on the first boxes.
-fn later_deeds() -> [PersonDeed; 10] {
+fn later_deeds() -> [PersonDeed; 11] {
     [
         PersonDeed::SignInByPaper,
         PersonDeed::AddTelephone,
@@ -144,6 +144,7 @@ fn later_deeds() -> [PersonDeed; 10] {
         PersonDeed::AddReader { words: Sought::new("head: age1abc") },
         PersonDeed::RemoveReader { words: Sought::new("recovery: age1abc") },
         PersonDeed::InstallRelease { words: Sought::new("1.5.0") },
+        PersonDeed::Alter { what: Alteration::TakeWifiKey, words: Sought::new("CM2: ipad") },
     ]
 }
 

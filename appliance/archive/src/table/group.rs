@@ -11,6 +11,7 @@ use parquet::schema::types::SchemaDescPtr;
 
 use super::outline::Outline;
 use super::pages::{Cells, Pages, Unpacker};
+use super::words::Words;
 use super::{COLUMN_BYTES_MAX, COLUMNS_MIN, RAW_PLACE, TableError, survive};
 use crate::filter::{Filter, Test};
 use crate::pieces::Stretch;
@@ -94,10 +95,7 @@ impl<'g> Group<'g> {
                     passes.iter_mut().for_each(|passes| *passes |= passes_empty);
                     return Ok(());
                 }
-                let mut reader = self.texts(place, &Unpacker::new())?;
-                each_cell(&mut reader, passes, |passes, cell| {
-                    *passes = *passes || test(cell.map(ByteArray::data));
-                })
+                self.texts(place, &Unpacker::new())?.test(&**test, passes)
             }
         }
     }
@@ -172,12 +170,8 @@ impl<'g> Group<'g> {
         Ok(reader)
     }
 
-    fn texts(
-        &self,
-        place: usize,
-        unpacker: &Unpacking,
-    ) -> Result<ColumnReaderImpl<ByteArrayType>, TableError> {
-        self.bytes(place, TEXT_BYTES_MAX, unpacker)
+    fn texts(&self, place: usize, unpacker: &Unpacking) -> Result<Words, TableError> {
+        self.pages(place, Cells::Texts, TEXT_BYTES_MAX, unpacker).map(Words::new)
     }
 
     fn bytes(
@@ -193,7 +187,7 @@ impl<'g> Group<'g> {
         Ok(reader)
     }
 
-    /// The column of this place, of which no cell is longer.
+    /// The column of this place, of which no cell is longer, as the library reads it.
     fn column(
         &self,
         place: usize,
@@ -201,6 +195,20 @@ impl<'g> Group<'g> {
         bytes_max: usize,
         unpacker: &Unpacking,
     ) -> Result<ColumnReader, TableError> {
+        let missing = || TableError::Layout("its columns are others");
+        let descriptor = self.schema.columns().get(place).ok_or_else(missing)?;
+        let pages = self.pages(place, cells, bytes_max, unpacker)?;
+        Ok(get_column_reader(Arc::clone(descriptor), Box::new(pages)))
+    }
+
+    /// The pages of the column of this place, of which no cell is longer.
+    fn pages(
+        &self,
+        place: usize,
+        cells: Cells,
+        bytes_max: usize,
+        unpacker: &Unpacking,
+    ) -> Result<Pages, TableError> {
         let missing = || TableError::Layout("its columns are others");
         let extent = self.outline.columns.get(place).ok_or_else(missing)?;
         let descriptor = self.schema.columns().get(place).ok_or_else(missing)?;
@@ -214,15 +222,14 @@ impl<'g> Group<'g> {
         let page_bytes_max =
             self.row_count().saturating_mul(bytes_max + CELL_BYTES).saturating_add(PAGE_BYTES);
         let page_bytes_max = page_bytes_max.min(COLUMN_BYTES_MAX);
-        let pages = Pages::new(Box::new(pages), Arc::clone(unpacker), cells, page_bytes_max);
-        Ok(get_column_reader(Arc::clone(descriptor), Box::new(pages)))
+        Ok(Pages::new(Box::new(pages), Arc::clone(unpacker), cells, page_bytes_max))
     }
 }
 
 /// A column that is being read.
 enum Column {
     Number(Number, ColumnReaderImpl<Int64Type>),
-    Text(Text, ColumnReaderImpl<ByteArrayType>),
+    Text(Text, Words),
     Raw(ColumnReaderImpl<ByteArrayType>),
     /// That of an extract with this place among its own.
     Made(usize, ColumnReaderImpl<Int64Type>),
@@ -239,11 +246,14 @@ fn read_rows(columns: &mut [Column], wanted: &[bool]) -> Result<Vec<Row>, TableE
                 rows.iter_mut().zip(cells).for_each(|(row, cell)| row.put_number(*column, cell));
             }
             Column::Text(column, reader) => {
-                for (row, cell) in rows.iter_mut().zip(read_column(reader, wanted)?) {
-                    spend(&mut room, cell.as_ref(), TEXT_BYTES_MAX)?;
-                    let text = cell.as_ref().map(|cell| std::str::from_utf8(cell.data())).transpose();
-                    row.put_text(*column, text.map_err(|_| TableError::Layout("a text is none"))?);
-                }
+                let mut rows = rows.iter_mut();
+                reader.read(wanted, |cell| {
+                    spend(&mut room, cell.map_or(0, <[u8]>::len), TEXT_BYTES_MAX)?;
+                    let text = cell.map(std::str::from_utf8).transpose();
+                    let text = text.map_err(|_| TableError::Layout("a text is none"))?;
+                    rows.next().into_iter().for_each(|row| row.put_text(*column, text));
+                    Ok(())
+                })?;
             }
             Column::Made(place, reader) => {
                 for (row, cell) in rows.iter_mut().zip(read_column(reader, wanted)?) {
@@ -252,7 +262,7 @@ fn read_rows(columns: &mut [Column], wanted: &[bool]) -> Result<Vec<Row>, TableE
             }
             Column::Raw(reader) => {
                 for (row, cell) in rows.iter_mut().zip(read_column(reader, wanted)?) {
-                    spend(&mut room, cell.as_ref(), RAW_BYTES_MAX)?;
+                    spend(&mut room, cell.as_ref().map_or(0, ByteArray::len), RAW_BYTES_MAX)?;
                     row.raw = cell.map(|cell| cell.data().to_vec());
                 }
             }
@@ -261,9 +271,8 @@ fn read_rows(columns: &mut [Column], wanted: &[bool]) -> Result<Vec<Row>, TableE
     Ok(rows)
 }
 
-/// Takes the room that a cell needs.
-fn spend(room: &mut usize, cell: Option<&ByteArray>, bytes_max: usize) -> Result<(), TableError> {
-    let bytes = cell.map_or(0, ByteArray::len);
+/// Takes the room that a cell of so many bytes needs.
+fn spend(room: &mut usize, bytes: usize, bytes_max: usize) -> Result<(), TableError> {
     if bytes > bytes_max {
         return Err(TableError::Layout("a text is too long"));
     }

@@ -15,7 +15,7 @@ const REQUEST: Duration = Duration::from_secs(60);
 /// Most bytes of an answer: a chain has some thousand.
 const BYTES_MAX: u64 = 256 << 10;
 
-pub(super) struct Carrier(Agent);
+pub(super) struct Carrier(pub(super) Agent);
 
 impl Carrier {
     /// One that believes these authorities, in DER; the public ones where there are none.

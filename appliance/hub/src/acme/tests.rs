@@ -41,6 +41,7 @@ fn client(pebble: &Pebble, key: &WebKey) -> AcmeClient {
     let directory = AcmeDirectory {
         url: pebble.directory(),
         contact: vec!["mailto:si@commune.example".to_owned()],
+        external: None,
         authorities: vec![authority.to_vec()],
     };
     AcmeClient::new(directory, &key.write()).unwrap()
@@ -93,6 +94,33 @@ fn an_authority_certifies_what_the_zone_proves() {
             assert_eq!(server.look_up(&format!("_acme-challenge.{name}")).unwrap(), "", "the proof is gone");
         }
     }
+}
+
+#[test]
+fn an_authority_that_serves_its_customers_alone_takes_a_key_that_an_account_vouches_for() {
+    const SECRET: &str = "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W";
+    let server = NameServer::start(ZONE).unwrap();
+    let pebble = Pebble::start_bound(server.address(), ("kid-1", SECRET)).unwrap();
+    let (account, zone) = (WebKey::generate().unwrap(), zone(server.address(), server.key()));
+    let own = [NAME.parse::<DomainName>().unwrap()];
+    let certify = |external: Option<ExternalAccount>| {
+        let mut client = client(&pebble, &account);
+        client.directory.external = external;
+        let key = WebKey::generate().unwrap();
+        let chain = client.certify(&own, &key.request(&own).unwrap(), &zone)?;
+        Ok::<_, AcmeError>(WebChain::read(&chain).unwrap().is_of(&key.public_key()))
+    };
+    let vouching = |id: &str, secret: &str| Some(ExternalAccount::new(id, secret).unwrap());
+    // Without it, by a key of somebody else's, or by an account that is not there, the hub is nobody's customer.
+    let other = SECRET.replace("zWND", "aaaa");
+    for external in [None, vouching("kid-1", &other), vouching("kid-9", SECRET)] {
+        let error = certify(external).unwrap_err();
+        assert!(matches!(&error, AcmeError::Authority(_)), "{error:?}");
+    }
+    assert!(certify(vouching("kid-1", SECRET)).unwrap());
+    // The key is known from then on: as after a restart, and whatever becomes of that account.
+    assert!(certify(vouching("kid-1", &other)).unwrap());
+    assert!(certify(None).unwrap());
 }
 
 /// Puts nothing up, and remembers what it was to do.
@@ -153,6 +181,7 @@ fn an_authority_that_was_asked_too_often_is_known_by_its_word() {
     };
     assert!(problem("rateLimited") && !problem("unauthorized"));
     assert!(!AcmeError::Key.is_rate_limit());
-    let directory = AcmeDirectory { url: String::new(), contact: Vec::new(), authorities: Vec::new() };
+    let (contact, authorities) = (Vec::new(), Vec::new());
+    let directory = AcmeDirectory { url: String::new(), contact, external: None, authorities };
     assert!(matches!(AcmeClient::new(directory, "no key"), Err(AcmeError::Key)));
 }

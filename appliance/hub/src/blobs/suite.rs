@@ -45,6 +45,12 @@ pub(crate) fn check(open: impl Fn() -> Box<dyn Blobs>) {
     assert_eq!(other.read_part(state, 0, 1).unwrap(), None);
     let lying = other.lying(OWN).unwrap();
     assert!(lying.iter().any(|it| it.place == release && !it.is_part), "{lying:?}");
+    // A file for pupils is another one, whatever its bytes.
+    let library = Place::library(Hash::of(TEXT));
+    assert_eq!(other.arrived(library).unwrap(), Arrived::Part(0));
+    other.append(library, 0, total, TEXT).unwrap();
+    assert!(one.lying(OWN).unwrap().iter().any(|it| it.place == library && !it.is_part));
+    one.remove(library).unwrap();
     one.remove(release).unwrap();
 
     // What is not what it was said to be goes, and begins anew.

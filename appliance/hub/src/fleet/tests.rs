@@ -155,6 +155,37 @@ fn each_trouble_has_its_colour() {
 }
 
 #[test]
+fn a_box_that_has_not_taken_its_configuration_is_looked_at() {
+    let delay = |why: &str| Some(replication::ConfigurationDelay { number: 9, why: why.to_owned() });
+    let judge = |configuration| {
+        let health = Health { configuration: Some(configuration), ..well() };
+        findings(vec![state(Some(ago(MINUTE_MS)), Some(&health))])
+    };
+    let runs = replication::ConfigurationHealth { in_force: Some(7), ..Default::default() };
+    assert_eq!(judge(runs.clone()), []);
+    let waits = replication::ConfigurationHealth { waiting: delay("lesson"), ..runs.clone() };
+    assert_eq!(judge(waits), []);
+    let refused = replication::ConfigurationHealth { refused: delay("3:1: no"), ..runs };
+    assert_eq!(judge(refused), [Finding::Configuration]);
+    assert_eq!(Finding::Configuration.level(), Level::Amber);
+}
+
+#[test]
+fn what_a_self_test_found_is_told_and_an_older_box_tells_none() {
+    assert_eq!(well().selftest, None);
+    let selftest = replication::SelftestHealth {
+        at_ms: ago(DAY_MS).unix_ms(),
+        outcome: "open".to_owned(),
+        since_ms: Some(ago(DAY_MS).unix_ms()),
+        failed: 2,
+        ..replication::SelftestHealth::default()
+    };
+    let health = Health { selftest: Some(selftest), ..well() };
+    let found = findings(vec![state(Some(ago(MINUTE_MS)), Some(&health))]);
+    assert_eq!(found, [Finding::Open { failed: 2, since: ago(DAY_MS), is_long: false }]);
+}
+
+#[test]
 fn a_certificate_that_does_not_come_is_told() {
     let order = |days: i64, failure: Option<WebFailure>| WebOrder {
         uai: "0750655E".to_owned(),

@@ -39,6 +39,7 @@ fn office_on(register: Arc<impl Records + 'static>) -> Office {
         channels: vec![],
         authority_der: vec![],
         provider: None,
+        check_configuration: |_, _| Ok(vec![]),
     };
     Office::new(Arc::clone(&register) as Arc<dyn Staff>, register, settings)
 }

@@ -142,6 +142,8 @@ fn say_trouble(place: Place<'_>, trouble: Trouble) -> String {
         Trouble::Race => place.say("trouble-race"),
         Trouble::Provider => place.say("trouble-provider"),
         Trouble::Stranger => place.say("trouble-stranger"),
+        Trouble::File => place.say("trouble-file"),
+        Trouble::FileName => place.say("trouble-file-name"),
         Trouble::Unavailable => place.say("trouble-unavailable"),
     }
 }
@@ -155,6 +157,8 @@ pub(crate) fn status_of(trouble: Trouble) -> u16 {
         Trouble::Unknown => 404,
         Trouble::HasBox | Trouble::Race | Trouble::Contrary => 409,
         Trouble::Field
+        | Trouble::File
+        | Trouble::FileName
         | Trouble::Short
         | Trouble::Long
         | Trouble::Simple

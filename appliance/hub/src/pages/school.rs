@@ -2,7 +2,7 @@
 
 use askama::Template;
 use model::Timestamp;
-use replication::{Health, read_json};
+use replication::{Health, SelftestHealth, read_json};
 
 use super::bar::Bar;
 use super::fleet::since;
@@ -128,7 +128,33 @@ fn describe(place: Place<'_>, sight: &Sight) -> Vec<(String, String)> {
         ("school-policy", health.policy_serial.map(|serial| serial.to_string())),
     ];
     lines.extend(found.into_iter().filter_map(|(key, value)| Some((place.say(key), value?))));
+    if let Some(library) = &health.library {
+        let (here, all) = (library.here.len().to_string(), library.wanted.to_string());
+        let told = place.say_with("content-here", &[("here", &here), ("all", &all)]);
+        lines.push((place.say("school-library"), told));
+    }
+    if let Some(selftest) = &health.selftest {
+        lines.push((place.say("school-selftest"), describe_selftest(place, selftest)));
+    }
     lines
+}
+
+/// When the filter was attacked last, and what came of it.
+fn describe_selftest(place: Place<'_>, selftest: &SelftestHealth) -> String {
+    let SelftestHealth { at_ms, outcome, passed, failed, untested, names, .. } = selftest;
+    let key = match outcome.as_str() {
+        SelftestHealth::CLOSED => "selftest-closed",
+        SelftestHealth::OPEN => "selftest-open",
+        SelftestHealth::UNPROVEN => "selftest-unproven",
+        _ => "selftest-cut",
+    };
+    let when = place.moment(Timestamp::from_unix_ms(*at_ms));
+    let [passed, failed, untested] = [passed, failed, untested].map(u32::to_string);
+    let word = place.say_with(key, &[("passed", &passed), ("failed", &failed), ("untested", &untested)]);
+    if names.is_empty() {
+        return format!("{when} – {word}");
+    }
+    format!("{when} – {word} ({})", names.join(", "))
 }
 
 /// Bytes as people read them.

@@ -1,12 +1,12 @@
 use std::collections::BTreeSet;
 
 use jiff::tz::TimeZone;
-use model::{Answered, Timestamp};
+use model::{Answered, LibraryFile, Timestamp};
 use people::{CodeKey, PaperCode};
 use portal::Language;
 use replication::{
-    CategoryLock, CommunePolicy, CommuneRule, Health, ReleaseFailure, ReleaseHealth, School, SchoolRequest,
-    SheetContent, SheetNotice,
+    CategoryLock, CommunePolicy, CommuneRule, Health, LibraryHealth, ReleaseFailure, ReleaseHealth, School,
+    SchoolRequest, SheetContent, SheetNotice, short_sum,
 };
 use ring::rand::SystemRandom;
 
@@ -15,6 +15,7 @@ use super::content::content;
 use super::desk::{Wanted, acts, alerts, rules};
 use super::fleet::fleet;
 use super::frame::Place;
+use super::library::library;
 use super::lists::lists;
 use super::locks::locks;
 use super::releases::releases;
@@ -26,6 +27,8 @@ use crate::lists::ListState;
 use crate::office::Trouble;
 use crate::policy::{Contrary, Reach, Reached};
 use crate::register::history::{Alert, Channel, Kept, Level, NewAlert, Report, SignedState};
+use crate::register::library::Held;
+use crate::register::library::suite::file;
 use crate::register::people::{Act, Duty, Member, MemberId};
 use crate::register::releases::suite::release;
 use crate::register::releases::{HeldRelease, Offer};
@@ -66,6 +69,11 @@ fn health(day: i64) -> Health {
         list_ms: Some(NOW.unix_ms() - day * DAY_MS),
         log_size: Some(6),
         content: Some((2, 3)),
+        library: Some(LibraryHealth {
+            wanted: 2,
+            here: vec![short_sum(&file("here", NOW).sha256).to_owned()],
+            trouble: Some("no-room".to_owned()),
+        }),
         ..Health::default()
     }
 }
@@ -191,6 +199,15 @@ fn notices() -> [Notice; 1] {
     [Notice { id: 1, notice }]
 }
 
+/// A file that its school has, and one that it lacks.
+fn files() -> [Held; 2] {
+    let held = |id: u64, mark: &str, uai: Option<&str>| {
+        let file = LibraryFile { title: HOSTILE.parse().unwrap(), ..file(mark, NOW) };
+        Held { id, uai: uai.map(str::to_owned), file, author: HOSTILE.to_owned(), added: NOW }
+    };
+    [held(1, "here", None), held(2, "missing", Some("0750655E"))]
+}
+
 fn list_state() -> ListState {
     ListState {
         tried_ms: Some(NOW.unix_ms()),
@@ -285,6 +302,7 @@ fn kept_pages(place: Place<'static>, member: &Member, sights: &[Sight]) -> Vec<(
         ("no-lists", lists(place, bar("/listes"), None, &[])),
         ("releases", releases(place, bar("/versions"), (&held(), &offers()), &[unlucky()])),
         ("no-releases", releases(place, bar("/versions"), (&[], &[]), &[])),
+        ("library", library(place, bar("/contenus"), &files(), sights, member.may(Duty::Policy))),
         ("alerts", alerts(place, bar("/alertes"), &["mail"], &[alert()])),
         ("acts", acts(place, bar("/actes"), &[(7, act())], Some(7))),
     ]
@@ -399,7 +417,7 @@ fn whoever_only_looks_has_nothing_to_send() {
         let own = html.matches("action=\"/deconnexion\"").count();
         match name {
             "fleet" | "empty" | "school" | "archive" | "rules" | "locks" | "wishes" | "content" | "lists"
-            | "releases" | "no-releases" | "alerts" | "acts" => {
+            | "releases" | "no-releases" | "library" | "alerts" | "acts" => {
                 assert_eq!(forms, own, "{name}");
             }
             _ => {}
@@ -485,11 +503,27 @@ fn whoever_has_not_shown_everything_goes_nowhere_else() {
 }
 
 #[test]
+fn a_file_is_told_with_the_schools_that_lack_it() {
+    let pages = all(Language::French, &Duty::ALL);
+    let (_, html) = pages.iter().find(|(name, _)| *name == "library").unwrap();
+    assert!(html.contains("qui l’ont\u{a0}: 1 sur 1") && html.contains("qui l’ont\u{a0}: 0 sur 1"), "{html}");
+    assert_eq!(html.matches("<details>").count(), 1, "of the one that is missing");
+    assert!(html.contains("le disque du boîtier n’a plus de place"), "{html}");
+    assert!(html.contains("enctype=\"multipart/form-data\"") && html.contains("1024 Mo au plus"), "{html}");
+}
+
+#[test]
 fn each_finding_is_said_with_its_number() {
     let place = place(Language::French);
-    for finding in
-        [Finding::Disk(7), Finding::List(8), Finding::Unsigned(9), Finding::Policy(5), Finding::Warm(91)]
-    {
+    for finding in [
+        Finding::Disk(7),
+        Finding::List(8),
+        Finding::Unsigned(9),
+        Finding::Policy(5),
+        Finding::Warm(91),
+        Finding::Open { failed: 6, since: NOW, is_long: false },
+        Finding::Selftest(4),
+    ] {
         let told = tell(place, finding);
         assert!(
             told.text.contains(&finding.number().unwrap().to_string()) && !told.remedy.is_empty(),

@@ -19,6 +19,8 @@ pub(crate) fn tell(place: Place<'_>, finding: Finding) -> Told {
         Finding::Revoked(at)
         | Finding::NeverCame(at)
         | Finding::Absent { since: at, .. }
+        | Finding::Open { since: at, .. }
+        | Finding::Untested(at)
         | Finding::Uncertified(Uncertified { since: at, .. }) => place.moment(at),
         Finding::NoBox
         | Finding::Unreadable
@@ -35,7 +37,9 @@ pub(crate) fn tell(place: Place<'_>, finding: Finding) -> Told {
         | Finding::Clock(_)
         | Finding::Warm(_)
         | Finding::Policy(_)
-        | Finding::Release => String::new(),
+        | Finding::Release
+        | Finding::Configuration
+        | Finding::Selftest(_) => String::new(),
     };
     let why = if let Finding::Uncertified(it) = finding { explain(place, it) } else { String::new() };
     let variables = [("number", number.as_str()), ("when", when.as_str()), ("why", why.as_str())];

@@ -157,6 +157,19 @@ const STEPS: &[&str] = &[
      UPDATE web_order SET since_ms = asked_ms;
      ALTER TABLE web_order ADD COLUMN failure TEXT NOT NULL DEFAULT '';
      ALTER TABLE web_order ADD COLUMN detail TEXT NOT NULL DEFAULT '';",
+    // Files that schools have from the hub for their pupils; an empty school is all of them.
+    r#"
+     CREATE TABLE library (
+       id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, uai TEXT COLLATE "C" NOT NULL, sha256 TEXT COLLATE "C" NOT NULL, bytes BIGINT NOT NULL, name TEXT NOT NULL,
+       title TEXT COLLATE "C" NOT NULL, media TEXT NOT NULL, until_ms BIGINT NOT NULL, author TEXT NOT NULL, added_ms BIGINT NOT NULL,
+       UNIQUE (uai, sha256));
+"#,
+    // What the commune decides of the configurations of boxes, each version of it.
+    r#"
+     CREATE TABLE school_configuration (
+       uai TEXT COLLATE "C" NOT NULL REFERENCES school, number BIGINT NOT NULL, text TEXT NOT NULL, author TEXT NOT NULL, made_ms BIGINT NOT NULL,
+       PRIMARY KEY (uai, number));
+"#,
 ];
 
 /// A register in PostgreSQL.
@@ -397,6 +410,8 @@ mod tests {
         crate::register::wishes::suite::check(&one, &other);
         crate::register::web::suite::check(&one, &other);
         crate::register::releases::suite::check(&one, &other);
+        crate::register::configurations::suite::check(&one, &other);
+        crate::register::library::suite::check(&one, &other);
     }
 
     #[test]

@@ -18,7 +18,7 @@ const MODE: u32 = 0o600;
 /// How long a writer waits for another process: the command line and the hub share the file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// What makes the schema, step by step; never changed, only added to.
-const STEPS: &[&str] = &[
+pub(super) const STEPS: &[&str] = &[
     "CREATE TABLE school (uai TEXT PRIMARY KEY, name TEXT NOT NULL, rooms TEXT NOT NULL) STRICT;
      CREATE TABLE code (
        number TEXT PRIMARY KEY, code TEXT, uai TEXT NOT NULL REFERENCES school, is_replacement INTEGER NOT NULL,
@@ -126,6 +126,15 @@ const STEPS: &[&str] = &[
      UPDATE web_order SET since_ms = asked_ms;
      ALTER TABLE web_order ADD COLUMN failure TEXT NOT NULL DEFAULT '';
      ALTER TABLE web_order ADD COLUMN detail TEXT NOT NULL DEFAULT '';",
+    // Files that schools have from the hub for their pupils; an empty school is all of them.
+    "CREATE TABLE library (
+       id INTEGER PRIMARY KEY AUTOINCREMENT, uai TEXT NOT NULL, sha256 TEXT NOT NULL, bytes INTEGER NOT NULL, name TEXT NOT NULL,
+       title TEXT NOT NULL, media TEXT NOT NULL, until_ms INTEGER NOT NULL, author TEXT NOT NULL, added_ms INTEGER NOT NULL,
+       UNIQUE (uai, sha256)) STRICT;",
+    // What the commune decides of the configurations of boxes, each version of it.
+    "CREATE TABLE school_configuration (
+       uai TEXT NOT NULL REFERENCES school, number INTEGER NOT NULL, text TEXT NOT NULL, author TEXT NOT NULL, made_ms INTEGER NOT NULL,
+       PRIMARY KEY (uai, number)) STRICT;",
 ];
 
 /// A register in a file.
@@ -290,6 +299,20 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let open = || SqliteRegister::open(&folder.path().join("register.sqlite")).unwrap();
         crate::register::releases::suite::check(&open(), &open());
+    }
+
+    #[test]
+    fn sqlite_keeps_configurations() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || SqliteRegister::open(&folder.path().join("register.sqlite")).unwrap();
+        crate::register::configurations::suite::check(&open(), &open());
+    }
+
+    #[test]
+    fn sqlite_keeps_files_for_pupils() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || SqliteRegister::open(&folder.path().join("register.sqlite")).unwrap();
+        crate::register::library::suite::check(&open(), &open());
     }
 
     #[test]

@@ -169,6 +169,13 @@ fn check_files(one: &dyn Register, other: &dyn Register, of: BoxId) {
     assert_eq!(ends(NOW, before_later(9)), (before_later(9), Some(1)));
     assert_eq!(ends(before_later(5), NOW), (before_later(9), None), "the earlier one stays");
     assert_eq!(ends(before_later(10), NOW), (before_later(10), Some(1)));
+    let held = |until: Timestamp| {
+        one.hold_file(of, hash, until).unwrap();
+        other.files(of).unwrap()[0].until
+    };
+    assert_eq!(held(before_later(11)), before_later(10), "a hold takes no time away");
+    assert_eq!(held(before_later(-5)), before_later(-5));
+    assert_eq!(ends(before_later(10), NOW), (before_later(10), Some(1)), "it is lifted");
     let second = StoredFile { hash: Hash::of(b"b"), ..file.clone() };
     assert_eq!(one.add_file(of, &second, NOW).unwrap(), None);
     assert_eq!(one.add_file(of, &StoredFile { until: NOW, ..second }, NOW).unwrap(), Some(2));

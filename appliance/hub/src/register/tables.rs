@@ -1,6 +1,8 @@
 //! The register in tables, whichever engine keeps them: each question is asked here, once for all.
 
+mod configurations;
 mod history;
+mod library;
 mod people;
 mod releases;
 mod web;
@@ -248,6 +250,13 @@ impl<D: Database> Register for D {
             let sql = "SELECT count(*) FROM file WHERE box = ?1 AND until_ms < first_ms";
             open.row(sql, values![of.key()])?.map(|row| row.count(0)).transpose()
         })
+    }
+
+    fn hold_file(&self, of: BoxId, hash: Hash, until: Timestamp) -> Result<(), RegisterError> {
+        let sql =
+            "UPDATE file SET until_ms = ?3, first_ms = CASE WHEN first_ms < ?3 THEN ?3 ELSE first_ms END
+                   WHERE box = ?1 AND hash = ?2 AND until_ms < ?3";
+        run(self, sql, values![of.key(), hash.to_string(), until.unix_ms()]).map(drop)
     }
 
     fn files(&self, of: BoxId) -> Result<Vec<StoredFile>, RegisterError> {

@@ -1,7 +1,9 @@
 //! What schools ask of the commune, and what it says to each of them: a port beside the register.
 
-use model::{Answered, Release, Timestamp, Uai};
-use replication::{CommuneRule, SchoolRequest, SheetAnswer, SheetContent, SheetNotice, Tide};
+use model::{Answered, LibraryFile, Release, Timestamp, Uai};
+use replication::{
+    CommuneRule, SchoolRequest, SheetAnswer, SheetConfiguration, SheetContent, SheetNotice, Tide,
+};
 
 use super::history::NewAlert;
 use super::{NewPolicy, RegisterError};
@@ -115,6 +117,10 @@ pub struct SheetParts {
     pub notices: Vec<SheetNotice>,
     /// The releases of its box's system that it is to have: of each kind of machine one at most.
     pub releases: Vec<Release>,
+    /// Files for its pupils.
+    pub files: Vec<LibraryFile>,
+    /// What the commune decides of its box's configuration.
+    pub configuration: Option<SheetConfiguration>,
 }
 
 /// What became of a request that arrived.

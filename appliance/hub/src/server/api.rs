@@ -6,8 +6,8 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 use replication::limits::MESSAGE_BYTES_MAX;
 use replication::{
-    Encoded, Enrolled, EnrolmentRequest, Growth, Health, LogState, Refusal, ReleaseHealth, Signed,
-    SignedPolicy, read_json,
+    ConfigurationHealth, Encoded, Enrolled, EnrolmentRequest, Growth, Health, LibraryHealth, LogState,
+    Refusal, ReleaseHealth, SelftestHealth, Signed, SignedPolicy, read_json,
 };
 use serde::{Deserialize, Serialize};
 
@@ -90,9 +90,12 @@ async fn note_health(request: HttpRequest, payload: web::Payload, hub: web::Data
     let shown = caller::shown(&request);
     answer(payload, move |health: Health| {
         let of: BoxState = caller::find(&hub, shown)?;
-        // What no box tells of releases is shown to nobody; the rest of its health counts.
+        // What no box tells of releases, self-tests or its configuration is shown to nobody; the rest of its health counts.
         let release = health.release.clone().filter(ReleaseHealth::is_right);
-        let health = Health { release, ..health };
+        let selftest = health.selftest.clone().filter(SelftestHealth::is_right);
+        let configuration = health.configuration.clone().filter(ConfigurationHealth::is_right);
+        let library = health.library.clone().filter(LibraryHealth::is_right);
+        let health = Health { release, selftest, configuration, library, ..health };
         let text = serde_json::to_string(&health).map_err(|_| Refusal::Malformed)?;
         // Both are shown to people.
         if !is_version(&health.version) || !is_version(&health.clock) {
@@ -101,7 +104,7 @@ async fn note_health(request: HttpRequest, payload: web::Payload, hub: web::Data
         hub.register.note_health(of.id, &health.version, &text, (hub.clock)()).map_err(tell)?;
         let Some(office) = &hub.office else { return Ok(()) };
         // What a school shows is looked at as it is now; a year of it would be most of the register.
-        let health = Health { categories: vec![], ..health };
+        let health = Health { categories: vec![], library: None, ..health };
         let health = serde_json::to_string(&health).map_err(|_| Refusal::Malformed)?;
         let report = Report { at: (hub.clock)(), health };
         office.history.keep_report(of.id, &report).map_err(tell)
@@ -149,7 +152,7 @@ pub(super) fn refuse(refusal: Refusal) -> HttpResponse {
         Refusal::WrongCode | Refusal::RevokedBox => StatusCode::FORBIDDEN,
         Refusal::UsedCode | Refusal::Fork | Refusal::WrongOffset => StatusCode::CONFLICT,
         Refusal::ExpiredCode | Refusal::BurntCode => StatusCode::GONE,
-        Refusal::NoState | Refusal::NoRelease => StatusCode::NOT_FOUND,
+        Refusal::NoState | Refusal::NoRelease | Refusal::NoFile => StatusCode::NOT_FOUND,
         Refusal::TooMuch => StatusCode::PAYLOAD_TOO_LARGE,
         Refusal::WrongHash => StatusCode::UNPROCESSABLE_ENTITY,
         Refusal::TooOften => StatusCode::TOO_MANY_REQUESTS,

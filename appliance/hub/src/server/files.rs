@@ -47,6 +47,9 @@ struct About {
     name: String,
     /// When it has to be gone, in milliseconds since 1970.
     until_ms: i64,
+    /// Whether somebody in the school holds it: its time may become longer.
+    #[serde(default)]
+    held: bool,
 }
 
 async fn list(request: HttpRequest, hub: web::Data<Hub>) -> HttpResponse {
@@ -198,7 +201,7 @@ impl Piece {
     }
 }
 
-fn keep(piece: &Piece, About { name, until_ms }: About, hub: &Hub) -> Result<Arrived, Refusal> {
+fn keep(piece: &Piece, About { name, until_ms, held }: About, hub: &Hub) -> Result<Arrived, Refusal> {
     let of = piece.place.of;
     if piece.total > FILE_BYTES_MAX || name.chars().count() > NAME_LENGTH_MAX {
         return Err(Refusal::TooMuch);
@@ -226,6 +229,9 @@ fn keep(piece: &Piece, About { name, until_ms }: About, hub: &Hub) -> Result<Arr
                 files,
                 "a box has shortened the time of files: they go in a week at the soonest. Did nobody in the school want it, revoke the box"
             );
+        }
+        if held {
+            hub.register.hold_file(of, file.hash, until).map_err(tell)?;
         }
     }
     Ok(arrived)
@@ -280,7 +286,7 @@ mod tests {
             let place = Place::sealed(of, Hash::of(text));
             let school = fixture::UAI.to_owned();
             let piece = Piece { place, school, offset, total, bytes: bytes.to_vec() };
-            keep(&piece, About { name: "x".to_owned(), until_ms }, &hub).unwrap();
+            keep(&piece, About { name: "x".to_owned(), until_ms, held: false }, &hub).unwrap();
             hub.register.files(of).unwrap()[0].until.unix_ms() - now
         };
         assert_eq!(say((0, total, text), now + 300 * day), 300 * day);
@@ -294,6 +300,30 @@ mod tests {
         assert_eq!((at(SHORTENED_MS - 1), at(SHORTENED_MS)), (0, 1));
         assert!(hub.register.revoke(of, fixture::EARLY).unwrap());
         assert_eq!((at(SHORTENED_MS), at(300 * day)), (0, 1), "it is as it was before the thief");
+    }
+
+    #[test]
+    fn a_file_that_is_held_stays_for_longer_and_no_other_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let (hub, of) = fixture::open(folder.path());
+        let (now, day) = (fixture::EARLY.unix_ms(), 86_400_000);
+        let text: &[u8] = b"what was sealed";
+        let total = text.len() as u64;
+        let say = |until_ms: i64, held: bool| {
+            let (place, school) = (Place::sealed(of, Hash::of(text)), fixture::UAI.to_owned());
+            let piece = Piece { place, school, offset: 0, total, bytes: text.to_vec() };
+            keep(&piece, About { name: "x".to_owned(), until_ms, held }, &hub).unwrap();
+            hub.register.files(of).unwrap()[0].until.unix_ms() - now
+        };
+        assert_eq!(say(now + 20 * day, false), 20 * day);
+        assert_eq!(say(now + 300 * day, false), 20 * day, "no box has more time by saying so");
+        assert_eq!(say(now + 300 * day, true), 300 * day, "a hold does");
+        assert_eq!(say(now + 200 * day, true), 200 * day, "of which nothing is left but this");
+        assert_eq!(say(i64::MAX, true), KEPT_MS, "a year, and then it has to be said again");
+        assert_eq!(say(now + 1, false), SHORTENED_MS, "it is lifted");
+        assert!(hub.register.revoke(of, fixture::EARLY).unwrap());
+        let at = |ms: i64| hub.register.due_files(Timestamp::from_unix_ms(now + ms), 9).unwrap().len();
+        assert_eq!((at(SHORTENED_MS), at(KEPT_MS)), (0, 1), "by a thief, who had the box");
     }
 
     #[test]

@@ -4,6 +4,8 @@ mod account;
 mod locks;
 mod rules;
 mod school;
+mod settings;
+mod upload;
 mod wishes;
 
 use std::time::Duration;
@@ -14,6 +16,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use model::Timestamp;
 use portal::Language;
 use portal::shared::{Jar, Visit, draw_visitor, token_of};
+use replication::limits::CONFIGURATION_BYTES_MAX;
 use zeroize::{Zeroize as _, Zeroizing};
 
 use super::description;
@@ -26,8 +29,8 @@ use crate::policy::read_policy;
 use crate::register::people::{Duty, Member};
 use crate::{Hub, survey};
 
-/// Longest form that is read, in bytes: the longest has the names of a school's rooms.
-const FORM_BYTES_MAX: usize = 16_384;
+/// Longest form that is read, in bytes: the longest has a box's configuration, of which each byte may be written as three.
+const FORM_BYTES_MAX: usize = 3 * CONFIGURATION_BYTES_MAX + 1_024;
 /// Longest wait for one.
 const FORM_TIMEOUT: Duration = Duration::from_secs(10);
 /// Acts and alerts that a page shows: a month of a busy service.
@@ -97,6 +100,9 @@ pub(super) async fn serve(request: HttpRequest, payload: web::Payload, hub: web:
     let is_post = *request.method() == Method::POST;
     if !is_post && !matches!(*request.method(), Method::GET | Method::HEAD) {
         return HttpResponse::MethodNotAllowed().insert_header((header::ALLOW, "GET, HEAD, POST")).finish();
+    }
+    if is_post && request.path() == upload::PATH {
+        return upload::receive(&request, payload, hub).await;
     }
     let Some(body) = read_form(payload, is_post).await else { return HttpResponse::BadRequest().finish() };
     let field = |name: &HeaderName| request.headers().get(name).and_then(|field| field.to_str().ok());
@@ -233,6 +239,8 @@ impl<'a> Desk<'a> {
             ("/contenus", false) => self.contents(signed),
             ("/contenus", true) => self.add_content(signed),
             ("/contenus/retirer", true) => self.remove_content(signed),
+            ("/fichiers", false) => self.library(signed),
+            ("/fichiers/retirer", true) => self.remove_file(signed),
             ("/annonces", true) => self.add_notice(signed),
             ("/annonces/retirer", true) => self.remove_notice(signed),
             ("/listes", false) => self.lists(signed),
@@ -250,6 +258,8 @@ impl<'a> Desk<'a> {
                     (["ecole", uai], false) => self.school(signed, uai),
                     (["ecole", uai, "code"], true) => self.make_code(signed, uai),
                     (["ecole", uai, "code", "annuler"], true) => self.cancel_code(signed, uai),
+                    (["ecole", uai, "reglages"], false) => self.settings(signed, uai),
+                    (["ecole", uai, "reglages"], true) => self.send_settings(signed, uai),
                     (["ecole", uai, "revoquer"], true) => self.revoke(signed, uai),
                     (["ecole", uai, "archive", id], false) => self.archive(signed, uai, id),
                     (["ecole", uai, "archive", id, size], false) => self.checkpoint(uai, id, size),
@@ -356,6 +366,7 @@ fn back_of(path: &str) -> &str {
         ("/categories" | "/categories/retirer", _) => "/categories",
         ("/demandes" | "/demandes/retirer", _) => "/demandes",
         ("/contenus" | "/contenus/retirer" | "/annonces" | "/annonces/retirer", _) => "/contenus",
+        ("/fichiers" | "/fichiers/retirer", _) => "/fichiers",
         ("/secret", _) => "/secret",
         _ => "/",
     }

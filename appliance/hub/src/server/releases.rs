@@ -20,10 +20,10 @@ pub(super) fn configure(app: &mut web::ServiceConfig) {
 }
 
 /// A piece of a file, and where it is in it.
-struct Piece {
-    bytes: Vec<u8>,
-    from: u64,
-    total: u64,
+pub(super) struct Piece {
+    pub(super) bytes: Vec<u8>,
+    pub(super) from: u64,
+    pub(super) total: u64,
 }
 
 /// Answers with the piece that begins at the byte that `Range` names: at most a mebibyte of it, however much was asked for (RFC 9110 section 15.3.7).
@@ -63,7 +63,7 @@ async fn serve(
     }
 }
 
-fn answer(Piece { bytes, from, total }: Piece) -> HttpResponse {
+pub(super) fn answer(Piece { bytes, from, total }: Piece) -> HttpResponse {
     if bytes.is_empty() {
         return HttpResponse::RangeNotSatisfiable()
             .insert_header((header::CONTENT_RANGE, format!("bytes */{total}")))
@@ -94,7 +94,7 @@ fn read_piece(
 }
 
 /// The first byte of a range, and how many of it are given at most: to its end, or to the end of the file.
-fn read_range(range: &str) -> Option<(u64, u64)> {
+pub(super) fn read_range(range: &str) -> Option<(u64, u64)> {
     // A sign is none of it.
     let number =
         |digits: &str| digits.parse::<u64>().ok().filter(|_| digits.bytes().all(|it| it.is_ascii_digit()));

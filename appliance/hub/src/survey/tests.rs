@@ -15,6 +15,7 @@ fn settings() -> Settings {
         channels: Channel::ALL.to_vec(),
         authority_der: vec![],
         provider: None,
+        check_configuration: |_, _| Ok(vec![]),
     }
 }
 

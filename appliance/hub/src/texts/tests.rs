@@ -48,7 +48,7 @@ fn named(folder: &Path, known: &BTreeSet<String>) -> BTreeSet<String> {
 /// Keys that are put together of a beginning and a word of the program.
 fn composed() -> BTreeSet<String> {
     const FINDINGS: &str = "no-box revoked never-came absent unreadable disk memory no-list list certificate unsigned sealed \
-        plain web uncertified no-clock clock warm policy release";
+        plain web uncertified no-clock clock warm policy release configuration open untested selftest";
     let mut keys = BTreeSet::new();
     let mut add = |beginning: &str, words: &mut dyn Iterator<Item = &str>| {
         keys.extend(words.map(|word| format!("{beginning}-{word}")));
@@ -63,11 +63,12 @@ fn composed() -> BTreeSet<String> {
     add("rules", &mut ["permit", "refuse"].into_iter());
     add("wishes", &mut ["all", "school", "no"].into_iter());
     add("letter-lists", &mut ["held-subject", "failed-subject", "well-subject"].into_iter());
+    add("settings", &mut ["lesson", "restart", "file"].into_iter());
     add("alerts", &mut ["mail", "webhook"].into_iter());
     add(
         "deed",
         &mut "sign-in sign-in-by-paper sign-in-by-provider sign-in-failed sign-out secret-changed telephone-added school-added code-made \
-              code-made-replacement code-cancelled box-revoked rule-added rule-removed category-locked category-unlocked request-answered content-added content-removed notice-added notice-removed list-accepted release-added release-offered release-withdrawn name-added name-removed certificate-put exported person-added person-reset \
+              code-made-replacement code-cancelled box-revoked rule-added rule-removed category-locked category-unlocked request-answered content-added content-removed file-added file-removed notice-added notice-removed list-accepted release-added release-offered release-withdrawn name-added name-removed certificate-put configuration-sent exported engines-moved person-added person-reset \
               person-account person-no-account person-disabled"
             .split_whitespace(),
     );

@@ -4,14 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use model::{
-    Act, Deed, InternetMode, Layer, LessonEnding, LessonId, LessonSettings, Narrowing, PersonAct, PersonDeed,
-    Purpose, ReadingEnd, ReadingId, ReadingTerms, Reason, Role, Rule, Scope, Sought, Topic, Verdict,
+    Act, Alteration, Deed, InternetMode, Layer, LessonEnding, LessonId, LessonSettings, Narrowing, PersonAct,
+    PersonDeed, Purpose, ReadingEnd, ReadingId, ReadingTerms, Reason, Role, Rule, Scope, Sought, Topic,
+    Verdict,
 };
 
 use super::{CLOCK, assert_golden, opened, record};
 use crate::fixture::{Asked, act, at, each_hit, find, find_acts, find_person_acts, largest_act};
 use crate::simulation::{Disk, Faults};
-use crate::{Hit, Kind, Query, Unrecorded};
+use crate::{Hit, Kind, Query, SegmentId, Unrecorded};
 
 #[test]
 fn every_act_comes_back() {
@@ -177,6 +178,8 @@ fn person_acts() -> Vec<PersonAct> {
         PersonDeed::AddReader { words: Sought::new("head: age1abc") },
         PersonDeed::RemoveReader { words: Sought::new("recovery: age1abc") },
         PersonDeed::InstallRelease { words: Sought::new("1.5.0") },
+        PersonDeed::Alter { what: Alteration::RenewWifiKey, words: Sought::new("CM2, tab-07") },
+        PersonDeed::Alter { what: Alteration::KeepReport, words: Sought::new("7: casino.example") },
         PersonDeed::Decline {
             site: ("a.".repeat(126) + "b").parse().unwrap(),
             room: Some(long.parse().unwrap()),
@@ -352,8 +355,8 @@ fn everything_that_somebody_does_comes_back() {
     let any = Query::default;
     let host = |name: &str| Query { host: Some(model::Host::parse(name).unwrap()), ..any() };
     for (query, expected) in [
-        (any(), 21),
-        (Query { kind: Some(Kind::Act), ..any() }, 21),
+        (any(), 23),
+        (Query { kind: Some(Kind::Act), ..any() }, 23),
         (Query { kind: Some(Kind::Access(model::AccessKind::Tls)), ..any() }, 0),
         (host("casino.example"), 1),
         (host("other.example"), 0),
@@ -377,4 +380,26 @@ fn the_format_of_what_people_do_is_the_golden_file() {
     }
     writer.commit(at(1)).unwrap();
     assert_golden(&disk, include_str!("../../testdata/segment-v1-people.hex"));
+}
+
+/// The number of a deed stands on disks in schools: 28 and that of the alteration, as docs/formats.md lists them.
+#[test]
+fn an_alteration_has_the_number_of_its_place() {
+    let words = "renew-wifi-key take-wifi-key change-rooms plan-lesson drop-plan keep-report join-hub prepare
+                 drop-preparation change-line take-adoption-key";
+    let first: Vec<_> = words.split_whitespace().map(|word| Alteration::read(word).unwrap()).collect();
+    assert_eq!(Alteration::ALL[..first.len()], first);
+    for (number, what) in (0_u8..).zip(Alteration::ALL) {
+        let disk = Disk::default();
+        let (journal, writer) = opened(&disk, at(0));
+        let deed = PersonDeed::Alter { what, words: Sought::new("CM2") };
+        let act = PersonAct { author: "Mme Martin".parse().unwrap(), device: None, deed };
+        journal.record_person_act(at(1), CLOCK, &act).unwrap();
+        writer.finish(at(2)).unwrap();
+        let found = find_person_acts(&disk, &Query::default());
+        assert_eq!(found.into_iter().map(|found| found.act).collect::<Vec<_>>(), [act]);
+        let bytes = disk.bytes(SegmentId::FIRST);
+        // The deed, the alteration, and three letters, at the record's end.
+        assert!(bytes.ends_with(&[28, number, 3, b'C', b'M', b'2']), "{what:?}");
+    }
 }

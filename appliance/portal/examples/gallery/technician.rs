@@ -3,12 +3,12 @@
 use model::{Device, Mac, Person, PersonId, Role, Timestamp};
 use portal::pages::Place;
 use portal::pages::people::{
-    DevicesPage, InstallPage, PapersPage, PointsPage, TechnicianPage, TelephonePage,
+    DevicesPage, InstallPage, LinePage, NetworksPage, PapersPage, PointsPage, TechnicianPage, TelephonePage,
 };
 use portal::{
     AccessPoint, AdoptedPointLine, Certificates, DeviceList, Diagnosis, Disk, Health, HeardPoint, Language,
-    Line, Machine, NewCodes, Points, ReleaseStage, Sealing, ShownKey, Status, SystemRelease, TelephoneState,
-    Trouble, WaitingRelease, WifiStatus,
+    Line, LineFault, LineSeat, LineShown, Machine, NewCodes, Points, ReleaseStage, RoomKeys, Sealing,
+    ShownKey, Status, SystemRelease, TelephoneState, Trouble, TypedLine, WaitingRelease, WifiStatus,
 };
 
 use super::{Error, NOW_MS, Write, place, status};
@@ -51,9 +51,34 @@ pub(crate) fn write_technicians(language: Language, write: Write<'_>) -> Result<
         let page = InstallPage { place: &place, person: &person, release: &release, token: "0" };
         write(name, page.render(language))?;
     }
+    write_lines(language, (&place, &person), write)?;
     write_telephones(language, &place, &person, write)?;
     write_devices(language, &place, &person, write)?;
+    write_networks(language, &place, &person, write)?;
     write_points(language, &place, &person, write)
+}
+
+/// The line of a fresh box, by DHCP, and that of one with a fixed address which was mistyped.
+fn write_lines(
+    language: Language,
+    (place, person): (&Place, &Person),
+    write: Write<'_>,
+) -> Result<(), Error> {
+    let seat = LineSeat { shown: LineShown::Dhcp, is_typed: false, is_in_force: true };
+    let page = LinePage { place, person: None, seat: &seat, typed: None, trouble: None, token: "0" };
+    write("line-fresh", page.render(language))?;
+    let shown = LineShown::Fixed {
+        address: "192.0.2.10/24".to_owned(),
+        gateway: "192.0.2.1".to_owned(),
+        resolvers: "192.0.2.53".to_owned(),
+    };
+    let seat = LineSeat { shown, is_typed: true, is_in_force: true };
+    let page = LinePage { person: Some(person), seat: &seat, ..page };
+    write("line", page.render(language))?;
+    let typed = TypedLine::Fixed { address: "192.0.2.10/24", gateway: "192.0.3.1", resolvers: "192.0.2.53" };
+    let page = LinePage { typed: Some(typed), trouble: Some(LineFault::Gateway.into()), ..page };
+    write("line-mistyped", page.render(language))?;
+    Ok(())
 }
 
 /// The devices of some rooms, and of a school that has none yet.
@@ -75,6 +100,27 @@ fn write_devices(language: Language, place: &Place, person: &Person, write: Writ
     };
     for (name, list) in [("devices", list), ("devices-none", DeviceList::default())] {
         write(name, DevicesPage { place, person, list: &list, token: "0" }.render(language))?;
+    }
+    Ok(())
+}
+
+/// A room whose devices share a key, one where each has its own, one that has none yet; and a school without Wi-Fi.
+fn write_networks(language: Language, place: &Place, person: &Person, write: Write<'_>) -> Result<(), Error> {
+    let made = Timestamp::from_unix_ms(NOW_MS);
+    let room = |name: &str, ssid: &str, devices: &[Option<&str>]| -> Result<RoomKeys, Error> {
+        let mut keys = Vec::new();
+        for device in devices {
+            keys.push((device.map(str::parse).transpose()?, made));
+        }
+        Ok(RoomKeys { room: name.parse()?, ssid: ssid.to_owned(), is_in_lesson: name == "CM2", keys })
+    };
+    let rooms = [
+        room("CM2", "tilleul", &[None])?,
+        room("CM1", "hetre", &[Some("tab-06"), Some("tab-07")])?,
+        room("CP", "frene", &[])?,
+    ];
+    for (name, networks) in [("networks", &rooms[..]), ("networks-none", &[])] {
+        write(name, NetworksPage { place, person, networks, token: "0" }.render(language))?;
     }
     Ok(())
 }
@@ -122,6 +168,7 @@ fn write_points(language: Language, place: &Place, person: &Person, write: Write
     };
     let points = Points {
         has_key: true,
+        has_files: true,
         heard: vec![heard(21, Some("borne-02aa5c103315"))?, heard(22, None)?],
         adopted: vec![adopted],
         rooms: vec!["CM2".parse()?, "Bibliothèque".parse()?],
@@ -138,6 +185,7 @@ fn diagnosis() -> Diagnosis {
     Diagnosis {
         at: Some(at),
         line: Some(Line::Up),
+        line_seat: None,
         disk: Some(Disk {
             free_bytes: 180_000_000_000,
             reserved_bytes: 134_000_000,
@@ -163,6 +211,7 @@ fn diagnosis() -> Diagnosis {
             stage: ReleaseStage::Coming { version: "1.5.0".to_owned() },
             failed: None,
         }),
+        configuration: None,
         sealing: Some(Sealing { has_readers: true, waits_since: None }),
         access_points: vec![],
     }

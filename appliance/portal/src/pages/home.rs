@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use askama::Template;
-use model::{NewPreparation, Subject};
+use model::Subject;
 
 use super::checks::{Check, check_all};
 use super::frame::{Detail, Frame, describe_subject, render};
@@ -21,8 +21,8 @@ pub struct Home<'a> {
     pub visitor: &'a Subject,
     /// From which address.
     pub client: IpAddr,
-    /// What is prepared for lessons.
-    pub prepared: &'a [NewPreparation],
+    /// What is prepared for lessons, or here from the commune: where it is, and what it is called.
+    pub prepared: &'a [(String, String)],
     /// How far its enrolment is, where the box is a fresh one.
     pub enrolment: Option<&'a Enrolment>,
 }
@@ -37,7 +37,7 @@ struct View<'a> {
     is_known: bool,
     register: Option<String>,
     visitor: Vec<Detail>,
-    prepared: Vec<(String, &'a str)>,
+    prepared: &'a [(String, String)],
     enrolment: Option<enrol::Told>,
     enrol_path: &'static str,
     why_path: &'static str,
@@ -74,7 +74,7 @@ impl Home<'_> {
             is_known: matches!(self.visitor, Subject::Device(_)),
             register: self.register_command(),
             visitor: self.describe_visitor(language),
-            prepared: self.prepared.iter().map(|it| (it.place.to_string(), it.title.as_str())).collect(),
+            prepared: self.prepared,
             enrolment: self.enrolment.map(|enrolment| enrol::tell(language, enrolment)),
             enrol_path: EnrolPage::PATH,
             why_path: Why::PATH,

@@ -267,6 +267,19 @@ pub(crate) fn preparations() -> Vec<PreparationLine> {
     ]
 }
 
+/// A file from the commune.
+pub(crate) fn library_file(name: &str) -> model::LibraryFile {
+    let name: model::FileName = name.parse().unwrap();
+    model::LibraryFile {
+        sha256: "ab".repeat(32),
+        bytes: 12_300_000,
+        media: model::MediaType::of(&name),
+        title: "Le volcan <film>".parse().unwrap(),
+        name,
+        until: at(60 * 24),
+    }
+}
+
 /// What a teacher closed for the school.
 pub(crate) fn reports() -> Vec<Override> {
     let rule = granted(None).rule;
@@ -364,6 +377,7 @@ pub(crate) fn diagnosis() -> crate::Diagnosis {
     crate::Diagnosis {
         at: Some(at(0)),
         line: Some(crate::Line::Up),
+        line_seat: Some(crate::LineSeat { is_in_force: true, ..line_seat() }),
         disk: Some(crate::Disk {
             free_bytes: 180_000_000_000,
             reserved_bytes: 134_000_000,
@@ -380,6 +394,7 @@ pub(crate) fn diagnosis() -> crate::Diagnosis {
         certificates: Some(crate::Certificates { authority: at(9_000), shown: Some(at(9_000)) }),
         hub: None,
         release: None,
+        configuration: None,
         sealing: Some(crate::Sealing { has_readers: true, waits_since: Some(at(-300)) }),
         access_points: vec![
             point("borne-cm2", WifiStatus::Unreachable { since: at(1) }),
@@ -666,6 +681,22 @@ pub(crate) fn waiting_release() -> crate::WaitingRelease {
     crate::WaitingRelease { version: "1.5.0".parse().unwrap(), lessons: 2 }
 }
 
+/// A box at a commune's hub.
+pub(crate) fn hub_seat() -> crate::HubSeat {
+    let hub = ("https://hub.commune.example:8443".to_owned(), "École Jules-Ferry".to_owned());
+    crate::HubSeat { hub: Some(hub), failures: (0, None), step: crate::JoinStep::Nothing }
+}
+
+/// A line without DHCP, not in force yet.
+pub(crate) fn line_seat() -> crate::LineSeat {
+    let shown = crate::LineShown::Fixed {
+        address: "192.0.2.10/24".to_owned(),
+        gateway: "192.0.2.1".to_owned(),
+        resolvers: "192.0.2.53, 198.51.100.53".to_owned(),
+    };
+    crate::LineSeat { shown, is_typed: true, is_in_force: false }
+}
+
 pub(crate) fn points() -> crate::Points {
     let mac = |last: u8| model::Mac::new([2, 0xaa, 0, 0, 0, last]);
     let name: model::AccessPointName = "borne-02aa00000002".parse().unwrap();
@@ -684,6 +715,7 @@ pub(crate) fn points() -> crate::Points {
     };
     crate::Points {
         has_key: true,
+        has_files: true,
         heard: heard.into(),
         adopted: vec![adopted],
         rooms: vec!["CM2".parse().unwrap(), "Salle <des> maîtres".parse().unwrap()],
@@ -694,6 +726,17 @@ pub(crate) fn points() -> crate::Points {
 pub(crate) fn join_code() -> crate::JoinCode {
     let state = crate::JoinState::Shown { ssid: "<tilleul>".to_owned(), picture: "<svg></svg>".to_owned() };
     crate::JoinCode { room: Some("CM2".parse().unwrap()), state }
+}
+
+/// A room with one key for all, one with a key for each device, and one that has none yet.
+pub(crate) fn networks() -> Vec<crate::RoomKeys> {
+    let room = |name: &str, keys: &[Option<&str>]| crate::RoomKeys {
+        room: name.parse().unwrap(),
+        ssid: "tilleul".to_owned(),
+        is_in_lesson: name == "CM2",
+        keys: keys.iter().map(|device| (device.map(|name| name.parse().unwrap()), at(0))).collect(),
+    };
+    vec![room("CM2", &[None]), room("CM1", &[Some("tab-06"), Some("tab-07")]), room("CP", &[])]
 }
 
 /// Devices of a room, and one that moves.

@@ -3,8 +3,9 @@
 use super::Portal;
 use super::people::{Answer, refuse_form, visitor};
 use super::visit::{Jar, Visit, token_of};
-use crate::Trouble;
 use crate::pages::EnrolPage;
+use crate::pages::people::LinePage;
+use crate::{Trouble, TypedLine};
 
 /// The page, or what came of a form. Who comes to a box that is not fresh is led home.
 pub(super) fn answer(portal: &Portal, visit: &Visit) -> Result<Answer, Trouble> {
@@ -28,4 +29,34 @@ pub(super) fn answer(portal: &Portal, visit: &Visit) -> Result<Answer, Trouble> 
     let page = EnrolPage { place, enrolment: &enrolment, trouble, hub, head, token: &token_of(&cookie) };
     let answer = Answer::page(page.status(), page.render(visit.language));
     Ok(if is_new { answer.with(Jar::Visitor, Some(cookie)) } else { answer })
+}
+
+/// How a fresh box is on its line, and what came of a form: nothing works without the line, and nobody signs in yet.
+pub(super) fn answer_line(portal: &Portal, visit: &Visit) -> Result<Answer, Trouble> {
+    let Some(seat) = portal.source.fresh_line() else { return Ok(Answer::see("/")) };
+    let (cookie, is_new) = visitor(visit)?;
+    let (mut typed, mut trouble) = (None, None);
+    if visit.is_post {
+        if !visit.is_own_form(Jar::Visitor) {
+            return Ok(refuse_form(portal, visit));
+        }
+        let line = read_line(visit);
+        match portal.source.change_fresh_line(&line) {
+            Ok(()) => return Ok(Answer::see(LinePage::FRESH_PATH)),
+            Err(fault) => (typed, trouble) = (Some(line), Some(fault.into())),
+        }
+    }
+    let (place, token) = (&portal.settings.place, &token_of(&cookie));
+    let page = LinePage { place, person: None, seat: &seat, typed, trouble, token };
+    let answer = Answer::page(page.status(), page.render(visit.language));
+    Ok(if is_new { answer.with(Jar::Visitor, Some(cookie)) } else { answer })
+}
+
+/// What was typed into the form.
+pub(super) fn read_line(visit: &Visit) -> TypedLine<'_> {
+    if visit.field(LinePage::KIND_FIELD) != Some(LinePage::FIXED) {
+        return TypedLine::Dhcp;
+    }
+    let [address, gateway, resolvers] = LinePage::FIELDS.map(|name| visit.field(name).unwrap_or_default());
+    TypedLine::Fixed { address, gateway, resolvers }
 }

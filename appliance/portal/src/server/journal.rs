@@ -58,11 +58,17 @@ impl Signed<'_> {
             | Page::KeysRemove
             | Page::Technician
             | Page::Support
+            | Page::Line
+            | Page::EnrolLine
             | Page::Points
+            | Page::PointsFiles
             | Page::PointsRelease
             | Page::PointsSay
             | Page::Devices
             | Page::DevicesRemove
+            | Page::Networks
+            | Page::NetworkFile
+            | Page::NetworkKey
             | Page::Install
             | Page::Why
             | Page::Enrol
@@ -76,11 +82,14 @@ impl Signed<'_> {
             | Page::Lesson(_)
             | Page::Head
             | Page::HeadAnswer
+            | Page::HeadRule
             | Page::HeadEnd
             | Page::Staff
             | Page::StaffReset
             | Page::StaffTelephone
-            | Page::StaffDisable => self.show_journal(None),
+            | Page::StaffRooms
+            | Page::StaffDisable
+            | Page::Seat => self.show_journal(None),
         }
     }
 

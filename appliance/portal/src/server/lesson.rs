@@ -3,7 +3,7 @@
 use jiff::civil::Time;
 use model::{DomainName, InternetMode, LessonId, LessonPlan, OverrideId, Timestamp, Verdict};
 
-use super::people::{Answer, Signed};
+use super::people::{Answer, Content, Signed};
 use crate::pages::people::{
     CommunePage, CouncilSheet, DoorSheet, HeadPage, JoinPage, PreparePage, TeacherPage, WeekPage, WifiSheet,
 };
@@ -102,7 +102,9 @@ impl Signed<'_> {
                 let site = self.visit.field("site").unwrap_or_default();
                 office.report_site(person, site, &self.read("motif")?)?;
             }
-            LessonPage::KeepReport => office.keep_report(self.read::<OverrideId>("regle")?)?,
+            LessonPage::KeepReport => {
+                office.keep_report(client, person, self.read::<OverrideId>("regle")?)?;
+            }
             LessonPage::Join => return self.join(),
             LessonPage::Register => return self.print_register(),
             LessonPage::Council => return Ok(self.print_council()),
@@ -110,14 +112,14 @@ impl Signed<'_> {
                 let place = &self.portal.settings.place;
                 return Ok(Answer::sheet(DoorSheet::STATUS, DoorSheet { place }.render()));
             }
-            LessonPage::Week if self.visit.is_post => office.add_plan(person, &self.read_plan()?)?,
+            LessonPage::Week if self.visit.is_post => office.add_plan(client, person, &self.read_plan()?)?,
             LessonPage::Week => return self.show_week(),
-            LessonPage::RemovePlan => office.remove_plan(person, self.read("plan")?)?,
+            LessonPage::RemovePlan => office.remove_plan(client, person, self.read("plan")?)?,
             LessonPage::Prepare if self.visit.is_post => {
                 office.prepare(client, person, &self.read_wanted()?)?;
             }
             LessonPage::Prepare => return self.show_prepared(),
-            LessonPage::Unprepare => office.unprepare(person, self.read("preparation")?)?,
+            LessonPage::Unprepare => office.unprepare(client, person, self.read("preparation")?)?,
             LessonPage::Commune if self.visit.is_post => {
                 office.ask_commune(person, &self.read_commune_wish()?)?;
             }
@@ -157,10 +159,12 @@ impl Signed<'_> {
     fn show_prepared(&self) -> Result<Answer, Trouble> {
         let office = &self.portal.office;
         let (lines, room) = (office.preparations(self.person)?, office.room_now(self.person)?);
+        let library = office.library();
         let page = PreparePage {
             place: &self.portal.settings.place,
             person: self.person,
             lines: &lines,
+            library: &library,
             rooms: &room.rooms,
             tomorrow: office.tomorrow(),
             token: &self.token,
@@ -245,9 +249,16 @@ impl Signed<'_> {
     }
 
     fn join(&self) -> Result<Answer, Trouble> {
-        let code = self.portal.office.join_code(self.person)?;
-        let place = &self.portal.settings.place;
-        let page = JoinPage { place, person: self.person, code: &code, token: &self.token };
-        Ok(Answer::page(JoinPage::STATUS, page.render(self.visit.language)))
+        let office = &self.portal.office;
+        let (code, room) = (office.join_code(self.person)?, office.room_now(self.person)?);
+        let page = JoinPage {
+            place: &self.portal.settings.place,
+            person: self.person,
+            code: &code,
+            room: &room,
+            now: office.now(),
+            token: &self.token,
+        };
+        Ok(Answer::of(Content::Live(JoinPage::STATUS, page.render(self.visit.language))))
     }
 }

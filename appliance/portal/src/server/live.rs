@@ -3,7 +3,6 @@
 
 use std::convert::Infallible;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use actix_web::http::header;
@@ -11,6 +10,7 @@ use actix_web::{HttpResponse, web};
 use futures_util::stream;
 
 use super::Portal;
+use super::places::Place;
 use super::visit::{Jar, Visit};
 use crate::Trouble;
 use crate::pages::people::TeacherPage;
@@ -24,44 +24,13 @@ const LIFE_EVERY: u32 = 15;
 /// Looks of a stream: ten minutes. Then the browser opens another one, as after a box's restart.
 const LOOKS_MAX: u32 = 600;
 /// Most streams: each teacher of a large school has her page open twice. Each costs a look at the state file every second.
-const STREAMS_MAX: usize = 64;
+pub(super) const STREAMS_MAX: usize = 64;
 /// Most streams of one client: a browser with some tabs.
-const OF_A_CLIENT_MAX: usize = 4;
+pub(super) const OF_A_CLIENT_MAX: usize = 4;
 /// After how many seconds a client that found no place tries again; the page's script does so by itself.
 const RETRY_AFTER_S: u32 = 30;
 /// She is signed in no more: the page loads itself anew, and shows where to sign in.
 const END: &[u8] = b"event: end\ndata:\n\n";
-
-/// The places of streams.
-#[derive(Debug, Default)]
-pub(super) struct Streams(Mutex<Vec<IpAddr>>);
-
-/// A place, given back when the stream ends, however it does.
-struct Place {
-    streams: Arc<Streams>,
-    client: IpAddr,
-}
-
-impl Streams {
-    fn take(self: &Arc<Self>, client: IpAddr) -> Option<Place> {
-        let mut clients = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let own = clients.iter().filter(|it| **it == client).count();
-        if clients.len() >= STREAMS_MAX || own >= OF_A_CLIENT_MAX {
-            return None;
-        }
-        clients.push(client);
-        Some(Place { streams: Arc::clone(self), client })
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut clients = self.streams.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(place) = clients.iter().position(|it| *it == self.client) {
-            clients.swap_remove(place);
-        }
-    }
-}
 
 /// What a stream goes on with.
 struct Follower {
@@ -155,25 +124,5 @@ impl Follower {
             Ok(Ok(None)) => Sight::Gone,
             Ok(Err(_)) | Err(_) => Sight::Same,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn places_are_few_and_given_back() {
-        let streams = Arc::new(Streams::default());
-        let client = |last: u8| IpAddr::from([10, 77, 0, last]);
-        let own: Vec<_> = (0..OF_A_CLIENT_MAX).filter_map(|_| streams.take(client(1))).collect();
-        assert_eq!(own.len(), OF_A_CLIENT_MAX);
-        assert!(streams.take(client(1)).is_none());
-        drop(own);
-        let all: Vec<_> = (0..=255).filter_map(|last| streams.take(client(last))).collect();
-        assert_eq!(all.len(), STREAMS_MAX);
-        assert!(streams.take(client(255)).is_none());
-        drop(all);
-        assert!(streams.take(client(255)).is_some());
     }
 }

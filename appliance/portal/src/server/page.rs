@@ -4,8 +4,9 @@ use model::Role;
 
 use super::lesson::LessonPage;
 use crate::pages::people::{
-    ClassesPage, DevicesPage, HeadPage, InstallPage, JournalPage, KeysPage, PointsPage, ReadingPage,
-    SecretPage, SignInPage, StaffPage, TeacherPage, TechnicianPage, TelephonePage,
+    ClassesPage, DevicesPage, HeadPage, InstallPage, JournalPage, KeysPage, LinePage, NetworksPage,
+    PointsPage, ReadingPage, SeatPage, SecretPage, SignInPage, StaffPage, TeacherPage, TechnicianPage,
+    TelephonePage,
 };
 use crate::pages::{EnrolPage, Why};
 
@@ -24,10 +25,12 @@ pub(super) enum Page {
     Lesson(LessonPage),
     Head,
     HeadAnswer,
+    HeadRule,
     HeadEnd,
     Staff,
     StaffReset,
     StaffTelephone,
+    StaffRooms,
     StaffDisable,
     Journal,
     JournalOpen,
@@ -49,7 +52,14 @@ pub(super) enum Page {
     PointsSay,
     Devices,
     DevicesRemove,
+    Networks,
+    NetworkFile,
+    NetworkKey,
     Install,
+    Seat,
+    Line,
+    EnrolLine,
+    PointsFiles,
 }
 
 /// Where a session is ended.
@@ -62,6 +72,9 @@ impl Page {
         Some(match path.as_str() {
             Why::PATH => Self::Why,
             EnrolPage::PATH => Self::Enrol,
+            LinePage::FRESH_PATH => Self::EnrolLine,
+            LinePage::PATH => Self::Line,
+            PointsPage::FILES_PATH => Self::PointsFiles,
             SignInPage::PATH => Self::SignIn,
             SIGN_OUT_PATH => Self::SignOut,
             SecretPage::PATH => Self::Secret,
@@ -71,10 +84,12 @@ impl Page {
             TeacherPage::END_PATH => Self::TeacherEnd,
             HeadPage::PATH => Self::Head,
             HeadPage::ANSWER_PATH => Self::HeadAnswer,
+            HeadPage::RULE_PATH => Self::HeadRule,
             HeadPage::END_PATH => Self::HeadEnd,
             StaffPage::PATH => Self::Staff,
             StaffPage::RESET_PATH => Self::StaffReset,
             StaffPage::TELEPHONE_PATH => Self::StaffTelephone,
+            StaffPage::ROOMS_PATH => Self::StaffRooms,
             StaffPage::DISABLE_PATH => Self::StaffDisable,
             JournalPage::PATH => Self::Journal,
             JournalPage::OPEN_PATH => Self::JournalOpen,
@@ -94,7 +109,11 @@ impl Page {
             PointsPage::PATH => Self::Points,
             DevicesPage::PATH => Self::Devices,
             DevicesPage::REMOVE_PATH => Self::DevicesRemove,
+            NetworksPage::PATH => Self::Networks,
+            NetworksPage::FILE_PATH => Self::NetworkFile,
+            NetworksPage::KEY_PATH => Self::NetworkKey,
             InstallPage::PATH => Self::Install,
+            SeatPage::PATH => Self::Seat,
             PointsPage::RELEASE_PATH => Self::PointsRelease,
             PointsPage::SAY_PATH => Self::PointsSay,
             path => return LessonPage::find(path).map(Self::Lesson),
@@ -114,16 +133,21 @@ impl Page {
             | Self::Reading
             | Self::Points
             | Self::Install
+            | Self::Seat
+            | Self::Line
+            | Self::EnrolLine
             | Self::Devices => true,
-            Self::Teacher | Self::Head | Self::Journal | Self::Technician => !is_post,
+            Self::Teacher | Self::Head | Self::Journal | Self::Technician | Self::Networks => !is_post,
             Self::Lesson(page) => page.takes(is_post),
             Self::SignOut
             | Self::TeacherAnswer
             | Self::TeacherEnd
             | Self::HeadAnswer
+            | Self::HeadRule
             | Self::HeadEnd
             | Self::StaffReset
             | Self::StaffTelephone
+            | Self::StaffRooms
             | Self::StaffDisable
             | Self::JournalOpen
             | Self::JournalClose
@@ -137,7 +161,10 @@ impl Page {
             | Self::ReadingExtract
             | Self::PointsRelease
             | Self::DevicesRemove
+            | Self::NetworkFile
+            | Self::NetworkKey
             | Self::PointsSay
+            | Self::PointsFiles
             | Self::Support => is_post,
         }
     }
@@ -149,10 +176,12 @@ impl Page {
             Self::Teacher | Self::TeacherAnswer | Self::TeacherEnd => role.teaches(),
             Self::Head
             | Self::HeadAnswer
+            | Self::HeadRule
             | Self::HeadEnd
             | Self::Staff
             | Self::StaffReset
             | Self::StaffTelephone
+            | Self::StaffRooms
             | Self::StaffDisable => role.directs(),
             Self::JournalHold | Self::JournalLift => role.holds_journal(),
             Self::JournalSign => role.signs_retention(),
@@ -171,10 +200,22 @@ impl Page {
             | Self::Points
             | Self::PointsRelease
             | Self::Devices
+            | Self::Networks
+            | Self::NetworkFile
+            | Self::NetworkKey
             | Self::Install
+            | Self::Seat
+            | Self::Line
+            | Self::PointsFiles
             | Self::DevicesRemove => role.directs(),
             Self::Telephone => role.shows_codes(),
-            Self::Why | Self::Enrol | Self::SignIn | Self::SignOut | Self::Secret | Self::PointsSay => true,
+            Self::Why
+            | Self::Enrol
+            | Self::EnrolLine
+            | Self::SignIn
+            | Self::SignOut
+            | Self::Secret
+            | Self::PointsSay => true,
         }
     }
 
@@ -188,12 +229,18 @@ impl Page {
             Self::Secret => SecretPage::PATH,
             Self::Telephone => TelephonePage::PATH,
             Self::Teacher | Self::TeacherAnswer | Self::TeacherEnd => TeacherPage::PATH,
-            Self::Head | Self::HeadAnswer | Self::HeadEnd => HeadPage::PATH,
-            Self::Staff | Self::StaffReset | Self::StaffTelephone | Self::StaffDisable => StaffPage::PATH,
+            Self::Head | Self::HeadAnswer | Self::HeadRule | Self::HeadEnd => HeadPage::PATH,
+            Self::Staff | Self::StaffReset | Self::StaffTelephone | Self::StaffRooms | Self::StaffDisable => {
+                StaffPage::PATH
+            }
             Self::Technician | Self::Support | Self::PointsSay => TechnicianPage::PATH,
-            Self::Points | Self::PointsRelease => PointsPage::PATH,
+            Self::Points | Self::PointsRelease | Self::PointsFiles => PointsPage::PATH,
             Self::Devices | Self::DevicesRemove => DevicesPage::PATH,
+            Self::Networks | Self::NetworkFile | Self::NetworkKey => NetworksPage::PATH,
             Self::Install => InstallPage::PATH,
+            Self::Seat => SeatPage::PATH,
+            Self::Line => LinePage::PATH,
+            Self::EnrolLine => LinePage::FRESH_PATH,
             Self::Keys | Self::KeysKeep | Self::KeysRemove => KeysPage::PATH,
             Self::Journal
             | Self::JournalOpen

@@ -1,6 +1,6 @@
 //! The pages with forms: a request becomes one call to the office, and a page or a redirection.
 
-use model::{DomainName, OverrideId, Person, PersonId, RequestId, Role};
+use model::{DomainName, OverrideId, Person, PersonId, RequestId, Role, RoomName, Verdict};
 
 use super::page::Page;
 use super::visit::{Jar, Visit, draw_visitor, token_of};
@@ -10,7 +10,7 @@ use crate::pages::people::{
     TelephonePage, TroublePage,
 };
 use crate::pages::{Asking, Notice, Why};
-use crate::{Claimed, Newcomer, Reply, Trouble};
+use crate::{Claimed, JoinFile, Newcomer, Reply, SchoolRule, Trouble};
 
 /// What a request is answered by.
 pub(super) struct Answer {
@@ -34,6 +34,10 @@ pub(super) enum Content {
     SeeAt(String),
     /// A file to be taken away, by its name.
     File(String, Vec<u8>),
+    /// The same of a file by which devices join.
+    Join(JoinFile, String, Vec<u8>),
+    /// The same of packed files.
+    Packed(&'static str, Vec<u8>),
     /// The same of a text.
     Text(&'static str, String),
 }
@@ -66,6 +70,7 @@ pub(super) fn answer(portal: &Portal, visit: &Visit, page: Page) -> Answer {
     let outcome = match page {
         Page::Why => answer_why(portal, visit),
         Page::Enrol => super::enrol::answer(portal, visit),
+        Page::EnrolLine => super::enrol::answer_line(portal, visit),
         Page::SignIn => answer_sign_in(portal, visit),
         Page::SignOut => sign_out(portal, visit),
         Page::PointsSay => super::points::hear(portal, visit),
@@ -77,10 +82,12 @@ pub(super) fn answer(portal: &Portal, visit: &Visit, page: Page) -> Answer {
         | Page::Lesson(_)
         | Page::Head
         | Page::HeadAnswer
+        | Page::HeadRule
         | Page::HeadEnd
         | Page::Staff
         | Page::StaffReset
         | Page::StaffTelephone
+        | Page::StaffRooms
         | Page::StaffDisable
         | Page::Journal
         | Page::JournalOpen
@@ -100,7 +107,13 @@ pub(super) fn answer(portal: &Portal, visit: &Visit, page: Page) -> Answer {
         | Page::PointsRelease
         | Page::Devices
         | Page::DevicesRemove
+        | Page::Networks
+        | Page::NetworkFile
+        | Page::NetworkKey
         | Page::Install
+        | Page::Seat
+        | Page::Line
+        | Page::PointsFiles
         | Page::Support => answer_signed(portal, visit, page),
     };
     outcome.unwrap_or_else(|trouble| tell(portal, visit, trouble, page.home()))
@@ -265,6 +278,12 @@ fn answer_signed(portal: &Portal, visit: &Visit, page: Page) -> Result<Answer, T
         person: &person,
         token: token_of(visit.cookie(Jar::Session).unwrap_or_default()),
     };
+    answer_as(&signed, page, is_following)
+}
+
+/// The page that she wants, who may see it.
+fn answer_as(signed: &Signed<'_>, page: Page, is_following: bool) -> Result<Answer, Trouble> {
+    let visit = signed.visit;
     match page {
         Page::Secret => signed.secret(),
         Page::Telephone => signed.telephone(),
@@ -272,13 +291,14 @@ fn answer_signed(portal: &Portal, visit: &Visit, page: Page) -> Result<Answer, T
         Page::Head => signed.head(),
         Page::TeacherAnswer => signed.answer(page, &signed.read_lesson()?),
         Page::HeadAnswer => signed.answer(page, &signed.read_school()?),
+        Page::HeadRule => signed.make_rule(),
         Page::TeacherEnd | Page::HeadEnd => signed.end(page),
         Page::Lesson(page) => signed.lesson(page),
         Page::Staff if visit.is_post => signed.add_person(),
         Page::Staff => signed.staff(),
-        Page::StaffReset => signed.reset_person(),
-        Page::StaffTelephone => signed.remove_telephone(),
-        Page::StaffDisable => signed.disable_person(),
+        Page::StaffReset | Page::StaffTelephone | Page::StaffRooms | Page::StaffDisable => {
+            signed.change_person(page)
+        }
         Page::Journal
         | Page::JournalOpen
         | Page::JournalClose
@@ -301,9 +321,17 @@ fn answer_signed(portal: &Portal, visit: &Visit, page: Page) -> Result<Answer, T
         Page::Devices if visit.is_post => signed.add_device(),
         Page::Devices => signed.devices(),
         Page::DevicesRemove => signed.remove_device(),
+        Page::Networks | Page::NetworkFile | Page::NetworkKey => signed.wifi(page),
         Page::Install if visit.is_post => signed.install_release(),
         Page::Install => signed.ask_to_install(),
-        Page::Why | Page::Enrol | Page::SignIn | Page::SignOut | Page::PointsSay => Err(Trouble::Unknown),
+        Page::Seat if visit.is_post => signed.join_hub(),
+        Page::Seat => signed.seat(),
+        Page::Line if visit.is_post => signed.change_line(),
+        Page::Line => signed.line(),
+        Page::PointsFiles => signed.point_files(),
+        Page::Why | Page::Enrol | Page::EnrolLine | Page::SignIn | Page::SignOut | Page::PointsSay => {
+            Err(Trouble::Unknown)
+        }
     }
 }
 
@@ -407,6 +435,21 @@ impl Signed<'_> {
         Ok(Reply::School { until, motive })
     }
 
+    /// A rule that she makes without a request.
+    fn make_rule(&self) -> Result<Answer, Trouble> {
+        let effects = [Verdict::Permit, Verdict::Refuse];
+        let effect = effects.into_iter().find(|it| Some(it.as_str()) == self.visit.field("effet"));
+        let until = self.visit.field("jusqu").filter(|day| !day.is_empty());
+        let rule = SchoolRule {
+            site: self.visit.field("site").unwrap_or_default().to_owned(),
+            effect: effect.ok_or(Trouble::Field)?,
+            until: until.map(|_| self.read("jusqu")).transpose()?,
+            motive: self.read("motif")?,
+        };
+        self.portal.office.make_rule(self.person, &rule)?;
+        Ok(Answer::see(HeadPage::PATH))
+    }
+
     fn answer(&self, page: Page, reply: &Reply) -> Result<Answer, Trouble> {
         let id: RequestId = self.read("demande")?;
         self.portal.office.answer(self.visit.client, self.person, id, reply)?;
@@ -448,6 +491,23 @@ impl Signed<'_> {
             rooms: rooms.map_err(|_| Trouble::Field)?,
         };
         self.show(&self.portal.office.add_person(self.visit.client, self.person, &new)?)
+    }
+
+    /// What is changed of somebody who is registered.
+    fn change_person(&self, page: Page) -> Result<Answer, Trouble> {
+        if page == Page::StaffReset {
+            return self.reset_person();
+        }
+        if page == Page::StaffTelephone {
+            return self.remove_telephone();
+        }
+        if page == Page::StaffDisable {
+            return self.disable_person();
+        }
+        let rooms = self.visit.fields("salle").map(str::parse).collect::<Result<Vec<RoomName>, _>>();
+        let (id, rooms) = (self.read("personne")?, rooms.map_err(|_| Trouble::Field)?);
+        self.portal.office.change_rooms(self.visit.client, self.person, id, &rooms)?;
+        Ok(Answer::see(StaffPage::PATH))
     }
 
     fn reset_person(&self) -> Result<Answer, Trouble> {

@@ -6,6 +6,8 @@ use super::visit::Visit;
 use crate::pages::people::PointsPage;
 use crate::{SaidOfPoint, Trouble};
 
+/// The name of the files for access points from the factory.
+const FILES: &str = "preau-borne.tar.gz";
 /// What an access point is told that is believed.
 const HEARD: &str = "heard\n";
 
@@ -33,6 +35,12 @@ impl Signed<'_> {
         let (mac, room) = (self.read("borne")?, self.read("salle")?);
         self.portal.office.adopt_point(self.visit.client, self.person, mac, &room)?;
         Ok(Answer::see(PointsPage::PATH))
+    }
+
+    /// What makes an access point from the factory one of this box. It has the adoption key.
+    pub(super) fn point_files(&self) -> Result<Answer, Trouble> {
+        let bytes = self.portal.office.point_files(self.visit.client, self.person)?;
+        Ok(Answer::of(Content::Packed(FILES, bytes)))
     }
 
     pub(super) fn release_point(&self) -> Result<Answer, Trouble> {

@@ -1,8 +1,9 @@
 //! The technician's page, and the file that she takes away.
 
+use super::enrol::read_line;
 use super::people::{Answer, Content, Signed};
-use crate::Trouble;
-use crate::pages::people::{InstallPage, TechnicianPage};
+use crate::pages::people::{InstallPage, LinePage, SeatPage, TechnicianPage};
+use crate::{JoinTrouble, LineTrouble, Trouble, TypedHub, TypedLine};
 
 /// The name of the file for whoever helps from afar.
 const SUPPORT_FILE: &str = "preau-assistance.txt";
@@ -34,6 +35,52 @@ impl Signed<'_> {
         let is_despite_lessons = self.visit.field(InstallPage::LESSONS_FIELD).is_some();
         self.portal.office.install_release(self.visit.client, self.person, &version, is_despite_lessons)?;
         Ok(Answer::see(TechnicianPage::PATH))
+    }
+
+    /// Where the box is enrolled.
+    pub(super) fn seat(&self) -> Result<Answer, Trouble> {
+        self.show_seat("", None)
+    }
+
+    pub(super) fn join_hub(&self) -> Result<Answer, Trouble> {
+        let field = |name: &str| self.visit.field(name).unwrap_or_default();
+        let (code, hub) = (field(SeatPage::CODE_FIELD), field(SeatPage::HUB_FIELD));
+        let typed = TypedHub { code, hub, secret: field(SeatPage::SECRET_FIELD) };
+        match self.portal.office.join_hub(self.visit.client, self.person, &typed) {
+            Ok(()) => Ok(Answer::see(SeatPage::PATH)),
+            Err(trouble) => self.show_seat(hub, Some(trouble)),
+        }
+    }
+
+    fn show_seat(&self, hub: &str, trouble: Option<JoinTrouble>) -> Result<Answer, Trouble> {
+        let seat = self.portal.office.hub_seat()?;
+        let (place, person, token) = (&self.portal.settings.place, self.person, self.token.as_str());
+        let page = SeatPage { place, person, seat: &seat, hub, trouble, token };
+        Ok(Answer::page(page.status(), page.render(self.visit.language)))
+    }
+
+    /// How the box is on its line.
+    pub(super) fn line(&self) -> Result<Answer, Trouble> {
+        self.show_line(None, None)
+    }
+
+    pub(super) fn change_line(&self) -> Result<Answer, Trouble> {
+        let typed = read_line(self.visit);
+        match self.portal.office.change_line(self.visit.client, self.person, &typed) {
+            Ok(()) => Ok(Answer::see(LinePage::PATH)),
+            Err(trouble) => self.show_line(Some(typed), Some(trouble)),
+        }
+    }
+
+    fn show_line(
+        &self,
+        typed: Option<TypedLine<'_>>,
+        trouble: Option<LineTrouble>,
+    ) -> Result<Answer, Trouble> {
+        let seat = self.portal.office.line().ok_or(Trouble::Unknown)?;
+        let (place, person, token) = (&self.portal.settings.place, Some(self.person), self.token.as_str());
+        let page = LinePage { place, person, seat: &seat, typed, trouble, token };
+        Ok(Answer::page(page.status(), page.render(self.visit.language)))
     }
 
     pub(super) fn support(&self) -> Result<Answer, Trouble> {

@@ -13,6 +13,7 @@ mod front;
 mod journal;
 mod keys;
 mod lessons;
+mod library;
 mod people;
 mod points;
 mod telephones;

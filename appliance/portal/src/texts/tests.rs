@@ -41,6 +41,60 @@ fn keys(source: &str) -> BTreeSet<String> {
     signatures(source).iter().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
 }
 
+/// How keys begin that views name by themselves.
+const PREFIXES: &[&str] = &[
+    "frame-",
+    "refusal-",
+    "closed-",
+    "unreachable-",
+    "outage-",
+    "notice-",
+    "home-",
+    "why-",
+    "certificate-",
+    "names-",
+    "signin-",
+    "guarded-",
+    "secret-",
+    "teacher-",
+    "head-",
+    "staff-",
+    "card-",
+    "trouble-",
+    "nav-",
+    "wish-",
+    "selftest-",
+    "reading-",
+    "cover-",
+    "journal-",
+    "kept-",
+    "safe-",
+    "lesson-",
+    "report-",
+    "register-",
+    "council-",
+    "door-",
+    "week-",
+    "diagnosis-",
+    "charter-",
+    "legal-",
+    "prepare-",
+    "commune-",
+    "hold-",
+    "holds-",
+    "telephone-",
+    "phone-",
+    "paper-",
+    "points-",
+    "networks-",
+    "join-",
+    "devices-",
+    "enrol-",
+    "console-",
+    "keys-",
+    "line-",
+];
+
 /// Every key that views and templates name.
 fn used_keys(folder: &Path) -> BTreeSet<String> {
     let mut used = BTreeSet::new();
@@ -50,60 +104,10 @@ fn used_keys(folder: &Path) -> BTreeSet<String> {
             used.append(&mut used_keys(&path));
         } else if path.extension().is_some_and(|extension| extension == "rs" || extension == "html") {
             let source = fs::read_to_string(&path).unwrap();
-            let prefixes = [
-                "frame-",
-                "refusal-",
-                "closed-",
-                "unreachable-",
-                "outage-",
-                "notice-",
-                "home-",
-                "why-",
-                "certificate-",
-                "names-",
-                "signin-",
-                "guarded-",
-                "secret-",
-                "teacher-",
-                "head-",
-                "staff-",
-                "card-",
-                "trouble-",
-                "nav-",
-                "wish-",
-                "selftest-",
-                "reading-",
-                "cover-",
-                "journal-",
-                "kept-",
-                "safe-",
-                "lesson-",
-                "report-",
-                "register-",
-                "council-",
-                "door-",
-                "week-",
-                "diagnosis-",
-                "charter-",
-                "legal-",
-                "prepare-",
-                "commune-",
-                "hold-",
-                "holds-",
-                "telephone-",
-                "phone-",
-                "paper-",
-                "points-",
-                "join-",
-                "devices-",
-                "enrol-",
-                "console-",
-                "keys-",
-            ];
             used.extend(
                 source
                     .split('"')
-                    .filter(|text| prefixes.iter().any(|prefix| text.starts_with(prefix)))
+                    .filter(|text| PREFIXES.iter().any(|prefix| text.starts_with(prefix)))
                     .filter(|text| {
                         text.bytes().all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'-')
                     })

@@ -11,7 +11,9 @@ use sync::HubUrl;
 
 use super::DataFolder;
 use super::hub_category::HubCategoryCommand;
+use super::hub_configuration::HubConfigurationCommand;
 use super::hub_desk::{HubContentCommand, HubNoticeCommand, HubRequestCommand};
+use super::hub_file::HubFileCommand;
 use super::hub_lists::HubListsCommand;
 use super::hub_people::{HubAlertCommand, HubPersonCommand};
 use super::hub_release::HubReleaseCommand;
@@ -103,6 +105,9 @@ pub(crate) enum HubCommand {
     /// The categories that the commune locks in all its schools.
     #[command(subcommand)]
     Category(HubCategoryCommand),
+    /// What the commune decides of the configurations of boxes.
+    #[command(subcommand)]
+    Configuration(HubConfigurationCommand),
     /// What schools ask for: list and answer.
     #[command(subcommand)]
     Request(HubRequestCommand),
@@ -118,6 +123,9 @@ pub(crate) enum HubCommand {
     /// Releases of the boxes' system, and which school is to have which.
     #[command(subcommand)]
     Release(HubReleaseCommand),
+    /// Files that boxes fetch in the night and show to pupils, whether the line is up or down.
+    #[command(subcommand)]
+    File(HubFileCommand),
     /// Names that the commune owns, for the boxes of its schools.
     #[command(subcommand)]
     Name(HubNameCommand),
@@ -140,6 +148,14 @@ pub(crate) enum HubCommand {
         count: u32,
         #[command(flatten)]
         data: HubData,
+    },
+    /// Take the hub to other engines with all that it has, while it is stopped: from a file and a folder to a PostgreSQL and an object store, or back.
+    Move {
+        #[command(flatten)]
+        engines: EngineArguments,
+        /// The folder of the hub, which does not run.
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
     },
     /// Write all that the hub has into a folder, in files that any program reads: the end of a contract. No secret is among them.
     Export {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use hub::acme::{AcmeDirectory, DnsZone, TsigKey};
+use hub::acme::{AcmeDirectory, DnsZone, ExternalAccount, TsigKey};
 use model::{DomainName, Host};
 use system::clock::now;
 
@@ -65,7 +65,28 @@ fn read_acme(acme: &mut Section<'_>) -> Option<AcmeDirectory> {
             "`terms_agreed = true` says that you agree to the authority's terms: read them first",
         );
     }
-    Some(AcmeDirectory { url: url?, contact, authorities })
+    let external = read_external(acme);
+    Some(AcmeDirectory { url: url?, contact, external, authorities })
+}
+
+/// The commune's account with an authority that serves its customers alone. What is wrong with it is told.
+fn read_external(acme: &mut Section<'_>) -> Option<ExternalAccount> {
+    let span = acme.span();
+    let is_there = ["external_account", "external_key_file"].map(|key| acme.contains(key));
+    let id = acme.optional::<String>("external_account");
+    let key = read_secret(acme, "external_key_file", true);
+    if matches!(is_there, [true, false] | [false, true]) {
+        let message = "`external_account` and `external_key_file` go together: the authority shows both";
+        acme.reject(span, message);
+        return None;
+    }
+    match ExternalAccount::new(&id?, &key?) {
+        Ok(external) => Some(external),
+        Err(error) => {
+            acme.reject(span, error.to_string());
+            None
+        }
+    }
 }
 
 fn read_zone(dns: &mut Section<'_>) -> Option<DnsZone> {
@@ -140,6 +161,11 @@ mod tests {
         assert_eq!(directory.url, "https://acme.example/dir");
         assert_eq!(directory.contact, ["mailto:si@commune.example"]);
         assert_eq!((found.zone.as_str(), found.port), ("ecoles.commune.example", 5353));
+        assert!(directory.external.is_none());
+        let account = format!(", external_account = 'kid-1', external_key_file = '{file}' }}");
+        let bound = format!("{}hook = '/usr/local/bin/hook'", ACME.replace(" }", &account));
+        let Ok(Some(Certifier::Acme(directory, _))) = read(&bound) else { panic!("no account") };
+        assert!(format!("{:?}", directory.external).contains("kid-1"));
     }
 
     #[test]
@@ -152,6 +178,9 @@ mod tests {
         };
         let (good, bad) = (file("good", "MDEyMzQ1Njc4OWFiY2RlZg=="), file("bad", "not in base 64, but long"));
         let hook = "hook = '/usr/local/bin/hook'\n";
+        let external = |more: &str| {
+            format!("{}{hook}", ACME.replace(" }", &format!(", external_account = 'kid-1'{more} }}")))
+        };
         for (text, words) in [
             (String::new(), "one way"),
             (ACME.to_owned(), "one way"),
@@ -167,6 +196,10 @@ mod tests {
             (format!("acme = {{ directory = 'https://a.example/' }}\n{hook}"), "terms_agreed = true"),
             (format!("{}{hook}", ACME.replace("true", "false")), "terms_agreed = true"),
             (format!("{}{hook}", ACME.replace("mailto:", "")), "a contact is"),
+            (external(""), "go together"),
+            (external(&format!(", external_key_file = '{bad}'")), "base 64"),
+            (external(", external_key_file = '/nowhere/key'"), "cannot be read"),
+            (external(&format!(", external_key_file = '{good}'")).replace("kid-1", ""), "1 to 256 letters"),
             (format!("{ACME}{}", zone(&good, ", algorithm = 'hmac-md5'")), "hmac-sha512"),
             (format!("{ACME}{}", zone(&good, ", colour = 'green'")), "unknown key `colour`"),
             (format!("{ACME}{}", zone(&bad, "")), "base 64"),

@@ -4,9 +4,12 @@
 //! embedded `default.toml` is read the same way: a box on loopback that changes nothing on its machine.
 
 mod certificates;
+mod commune;
 mod contact;
 mod files;
+mod halves;
 mod hub;
+mod line_file;
 mod provider;
 mod report;
 mod section;
@@ -29,14 +32,17 @@ use rustls::pki_types::CertificateDer;
 use system::sealing::Manner;
 use system::selftest::PlanTime;
 use wifi::lint::Place;
-use wifi::{AccessPoint, Country, RoomNetwork};
+use wifi::{AccessPoint, Country, Power, RoomNetwork};
 
 use crate::list_source::ListSource;
 
 pub(crate) use certificates::{Certifier, ProofsBy};
+pub(crate) use commune::{check_decided, check_sent};
 pub(crate) use contact::Contact;
 pub(crate) use files::read_file_up_to;
+pub(crate) use halves::{Halves, join, number_of};
 pub(crate) use hub::HubConfig;
+pub(crate) use line_file::LineChoice;
 pub(crate) use report::{ConfigError, Problem};
 pub(crate) use stick::StickFile;
 
@@ -84,6 +90,8 @@ pub(crate) struct Config {
 pub(crate) struct Wifi {
     /// Whose rules of the air radios keep to.
     pub(crate) country: Country,
+    /// How loud radios are.
+    pub(crate) power: Power,
     /// A radio of the box in monitor mode, which hears whether the others send.
     pub(crate) listener: Option<Interface>,
     /// The commune's key, by which the box believes access points that are plugged in.
@@ -161,6 +169,8 @@ pub(crate) struct Network {
     pub wan_ipv6: bool,
     /// The same network, for the programs that give addresses.
     pub(crate) school: addressing::School,
+    /// What the box is on a line without DHCP, where the file says so.
+    pub(crate) fixed_line: Option<addressing::FixedLine>,
 }
 
 /// The DNS door.

@@ -82,8 +82,14 @@ fn locate(text: &str, error: Error) -> Vec<Problem> {
 }
 
 fn problem_at(text: &str, span: Span, message: String) -> Problem {
+    let (line, column) = place_of(text, span);
+    Problem { line, column, message }
+}
+
+/// The line and the column at which something begins, from 1 on.
+pub(super) fn place_of(text: &str, span: Span) -> (usize, usize) {
     let before = text.get(..span.start).unwrap_or(text);
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
     let column = before.get(line_start..).map_or(0, |start| start.chars().count()) + 1;
-    Problem { line: before.matches('\n').count() + 1, column, message }
+    (before.matches('\n').count() + 1, column)
 }

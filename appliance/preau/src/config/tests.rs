@@ -536,3 +536,31 @@ fn every_profile_has_two_testers() {
     assert_eq!(testers[..each], testers[each..]);
     assert!(testers.contains(&&ProfileName::unknown()));
 }
+
+#[test]
+fn a_line_without_dhcp_is_beside_the_school() {
+    let text = |wan: &str| {
+        format!(
+            "{SCHOOL}[lan]\ninterface = 'lan0'\nipv4_network = '10.77.0.0/24'\nipv4_address = '10.77.0.1'\n\
+             [wan]\ninterface = 'wan0'\n{wan}"
+        )
+    };
+    let keys = |address: &str, gateway: &str, dns: &str| {
+        text(&format!("address = '{address}'\ngateway = '{gateway}'\ndns = ['{dns}']\n"))
+    };
+    let line = |text: &str| Config::parse(text).unwrap().network.unwrap().fixed_line;
+    assert_eq!(line(&text("")), None);
+    let fixed = line(&keys("192.0.2.10/24", "192.0.2.1", "192.0.2.53")).unwrap();
+    assert_eq!((fixed.address().to_string().as_str(), fixed.resolvers().len()), ("192.0.2.10/24", 1));
+    for (wrong, expected) in [
+        (text("address = '192.0.2.10/24'\n"), "the key `gateway` is missing"),
+        (keys("10.77.0.5/24", "10.77.0.254", "192.0.2.53"), "overlaps 10.77.0.0/24"),
+        (keys("10.0.0.5/8", "10.0.0.1", "192.0.2.53"), "overlaps 10.77.0.0/24"),
+        (keys("192.0.2.10/24", "192.0.3.1", "192.0.2.53"), "the gateway 192.0.3.1 is not in the prefix"),
+        (keys("192.0.2.10", "192.0.2.1", "192.0.2.53"), "no address with its prefix"),
+        (keys("192.0.2.10/24", "192.0.2.1", "10.77.0.1"), "where the box itself answers"),
+        (text("dhcp = true\n"), "unknown key `dhcp`"),
+    ] {
+        assert!(problems_of(&wrong).contains(expected), "{wrong}: {}", problems_of(&wrong));
+    }
+}

@@ -41,6 +41,7 @@ use self::selftest::SelftestKeys;
 use self::services::ServicesKeys;
 use self::wifi::WifiKeys;
 use self::workspace::{WorkspaceKeys, check_profiles, read_cache};
+use super::halves::{blank_own, merge};
 use super::report::{Problem, problems};
 use super::section::{Port, Section};
 use super::{Config, Contact, Filter, Gate, School};
@@ -49,7 +50,11 @@ use super::{Config, Contact, Filter, Gate, School};
 const VERSION: u32 = 1;
 
 pub(super) fn read(text: &str) -> Result<Config, Vec<Problem>> {
+    let decided = blank_own(text);
     let mut document = toml_span::parse(text).map_err(|error| problems(text, error.into()))?;
+    if let Some(decided) = &decided {
+        merge(&mut document, toml_span::parse(decided).map_err(|error| problems(text, error.into()))?);
+    }
     let File(config) = File::deserialize(&mut document).map_err(|errors| problems(text, errors))?;
     Ok(config)
 }

@@ -11,7 +11,7 @@ use anyhow::{Context as _, bail, ensure};
 use archive::Hash;
 use hub::blobs::{Blobs, Kind, Place};
 use hub::register::RegisterError;
-use model::RELEASE_FILE_BYTES_MAX;
+use model::{LIBRARY_FILE_BYTES_MAX, RELEASE_FILE_BYTES_MAX};
 use replication::limits::{FILE_BYTES_MAX, SNAPSHOT_BYTES_MAX};
 use ring::digest::{self, SHA256};
 use serde_json::Value;
@@ -86,6 +86,7 @@ impl Export {
             Kind::Sealed => FILE_BYTES_MAX,
             Kind::State => SNAPSHOT_BYTES_MAX,
             Kind::Release => RELEASE_FILE_BYTES_MAX,
+            Kind::Library => LIBRARY_FILE_BYTES_MAX,
         };
         let read = blobs.read(place, bytes_max);
         self.unreadable = if read.is_err() { self.unreadable + 1 } else { 0 };

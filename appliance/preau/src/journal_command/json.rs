@@ -118,6 +118,8 @@ struct PersonLine<'a> {
     reader: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     release: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    altered: Option<&'a str>,
 }
 
 /// What the beginning, a change or the end of a lesson says besides.
@@ -224,6 +226,7 @@ fn write_person_act(output: &mut impl Write, found: &FoundPersonAct) -> io::Resu
         registered: None,
         reader: None,
         release: None,
+        altered: None,
     };
     match &act.deed {
         PersonDeed::SignIn
@@ -249,6 +252,7 @@ fn write_person_act(output: &mut impl Write, found: &FoundPersonAct) -> io::Resu
             line.reader = Some(words.as_str());
         }
         PersonDeed::InstallRelease { words } => line.release = Some(words.as_str()),
+        PersonDeed::Alter { words, .. } => line.altered = Some(words.as_str()),
         PersonDeed::AddPerson { name, role } => {
             (line.person, line.role) = (Some(name.as_str()), Some(role.as_str()));
         }
@@ -312,6 +316,7 @@ fn describe_reading(deed: &PersonDeed) -> Option<ReadingLine<'_>> {
         | PersonDeed::AddReader { .. }
         | PersonDeed::RemoveReader { .. }
         | PersonDeed::InstallRelease { .. }
+        | PersonDeed::Alter { .. }
         | PersonDeed::AddPerson { .. }
         | PersonDeed::ResetPerson { .. }
         | PersonDeed::DisablePerson { .. }

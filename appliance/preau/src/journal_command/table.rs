@@ -163,7 +163,8 @@ fn person_row(found: &FoundPersonAct, zone: &TimeZone) -> Row {
         | PersonDeed::ForgetDevice { words }
         | PersonDeed::AddReader { words }
         | PersonDeed::RemoveReader { words }
-        | PersonDeed::InstallRelease { words } => {
+        | PersonDeed::InstallRelease { words }
+        | PersonDeed::Alter { words, .. } => {
             (format!(" ({}),", words.as_str()), nothing(), nothing(), nothing())
         }
         PersonDeed::CloseReading { reading, end } => {

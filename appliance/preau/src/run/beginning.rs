@@ -16,6 +16,7 @@ use super::complaints::Complaints;
 use crate::cli::RunOptions;
 use crate::config::Config;
 use crate::data_folder;
+use crate::decided::{self, Start};
 
 /// What is told on standard error, unless `RUST_LOG` says otherwise.
 const DIAGNOSTICS: &str = "info,hickory_resolver=warn,hickory_net=warn,hickory_proto=warn,actix_server=warn";
@@ -39,10 +40,11 @@ pub(super) struct Begun {
 pub(super) fn begin(options: &RunOptions) -> anyhow::Result<Begun> {
     // What was to be put in place is in place, the configuration among it, before anything is read.
     let data = data_folder::find(options.data.path.as_deref())?;
-    let config = Config::load_or_default(options.config.as_deref())?;
+    let Start { config, told } = decided::start(options.config.as_deref(), &data)?;
     data_folder::make(&data)?;
     let segments = data_folder::claim(&data)?;
     let complaints = start_diagnostics();
+    told.iter().for_each(|line| tracing::error!("{line}"));
     guard_memory().context("cannot keep this process's memory to itself")?;
     let supervisor = Arc::new(Supervisor::find());
     // Every TLS connection of the box uses ring. It can only be installed already.

@@ -1,13 +1,14 @@
 //! What the portal tells of the box: the last known state of each part.
 
+use std::fs::File;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use access::{Clock, Desk};
-use model::{NewPreparation, Subject};
+use model::{LibraryFile, NewPreparation, Subject};
 use portal::{
-    Diagnosis, Enrolment, Firewall, Health, ListOrigin, ListStatus, Listener, Refused, SelftestStatus,
-    Service, Setback, Status, StatusSource, Trial, UpdateStatus, Upstream,
+    Diagnosis, Enrolment, Firewall, Health, LineFault, LineSeat, ListOrigin, ListStatus, Listener, Refused,
+    SelftestStatus, Service, Setback, Status, StatusSource, Trial, TypedLine, UpdateStatus, Upstream,
 };
 use resolver::{Resolver, Statistics};
 use system::clock::monotonic;
@@ -17,6 +18,7 @@ use super::listeners::Listeners;
 use super::preparing::Prepared;
 use super::reception::Reception;
 use crate::config::Config;
+use crate::line::LineDesk;
 use crate::support;
 
 /// The state of the box, part by part; each part is written by whoever keeps it.
@@ -37,6 +39,7 @@ pub(crate) struct Board {
     support: OnceLock<support::Place>,
     prepared: Arc<Prepared>,
     reception: OnceLock<Arc<Reception>>,
+    line_desk: OnceLock<LineDesk>,
 }
 
 /// Whether the upstream resolvers answer, as far as the school's own questions show.
@@ -78,6 +81,7 @@ impl Board {
             support: OnceLock::new(),
             prepared,
             reception: OnceLock::new(),
+            line_desk: OnceLock::new(),
         }
     }
 
@@ -134,6 +138,11 @@ impl Board {
     /// Who enrols the box while it is fresh. Told once.
     pub(crate) fn set_reception(&self, reception: &Arc<Reception>) {
         self.reception.get_or_init(|| Arc::clone(reception));
+    }
+
+    /// Where the line is changed, on a box that has one. Told once.
+    pub(crate) fn set_line_desk(&self, desk: LineDesk) {
+        self.line_desk.get_or_init(|| desk);
     }
 
     /// What was counted since the start.
@@ -211,6 +220,22 @@ impl StatusSource for Board {
         reception.ask(code, hub, head, monotonic())
     }
 
+    fn fresh_line(&self) -> Option<LineSeat> {
+        let is_fresh = self.reception.get().is_some_and(|reception| reception.is_fresh());
+        self.line_desk.get().filter(|_| is_fresh).map(LineDesk::look)
+    }
+
+    fn change_fresh_line(&self, typed: &TypedLine<'_>) -> Result<(), LineFault> {
+        let desk = self.line_desk.get().ok_or(LineFault::Taken)?;
+        let choice = desk.read_typed(typed)?;
+        let reception = self.reception.get().ok_or(LineFault::Taken)?;
+        let kept = reception.while_fresh(|| desk.keep(&choice)).ok_or(LineFault::Taken)?;
+        kept.map_err(|error| {
+            tracing::error!(%error, "what was typed of the line cannot be kept");
+            LineFault::Disk
+        })
+    }
+
     fn recall_refusals(&self, client: IpAddr) -> Vec<Refused> {
         self.desk.recall_refusals(client).into_iter().map(describe_refused).collect()
     }
@@ -220,6 +245,20 @@ impl StatusSource for Board {
         match self.desk.identify(client) {
             Subject::Device(device) => self.prepared.ready_for(device.room.as_ref()),
             Subject::Unknown(_) => vec![],
+        }
+    }
+
+    fn library(&self, client: IpAddr) -> Vec<LibraryFile> {
+        match self.desk.identify(client) {
+            Subject::Device(_) => self.prepared.library.ready(),
+            Subject::Unknown(_) => vec![],
+        }
+    }
+
+    fn open_file(&self, client: IpAddr, sum: &str) -> Option<(LibraryFile, File)> {
+        match self.desk.identify(client) {
+            Subject::Device(_) => self.prepared.library.open(sum),
+            Subject::Unknown(_) => None,
         }
     }
 }

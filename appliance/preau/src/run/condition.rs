@@ -11,8 +11,8 @@ use model::{Release, Timestamp};
 use pki::Identity;
 use portal::pages::diagnose;
 use portal::{
-    AccessPoint, Certificates, Diagnosis, Disk, Hub, Language, Line, Machine, ReleaseStage, Sealing, Status,
-    StatusSource as _, SystemFailure, SystemRelease, WifiStatus,
+    AccessPoint, Certificates, Configuration, Diagnosis, Disk, Hub, Language, Line, Machine, ReleaseStage,
+    Sealing, Status, StatusSource as _, SystemFailure, SystemRelease, WifiStatus,
 };
 use store::Store;
 use sync::{HubFolder, NightState};
@@ -28,6 +28,8 @@ use super::{unsealed, wifi};
 use crate::condition::{Condition, Found};
 use crate::config::Config;
 use crate::data_folder::{STATE_FILE, WIFI_FOLDER};
+use crate::decided::{Note, Wait};
+use crate::line::LineDesk;
 use crate::releases::{REPORT, Releases};
 use crate::support;
 
@@ -41,6 +43,8 @@ pub(crate) struct ConditionKeeper {
     data: PathBuf,
     /// The interface of the line, where there is one.
     line: Option<String>,
+    /// What the box is on it.
+    line_desk: Option<LineDesk>,
     board: Arc<Board>,
     clock: Arc<dyn Clock>,
     identity: Option<Arc<Identity>>,
@@ -67,6 +71,7 @@ impl ConditionKeeper {
         Self {
             data: data.to_owned(),
             line: config.network.as_ref().map(|network| network.firewall.intent().wan.to_string()),
+            line_desk: LineDesk::new(config, data),
             board: Arc::clone(board),
             clock: Arc::clone(clock),
             identity: identity.cloned(),
@@ -128,6 +133,7 @@ impl ConditionKeeper {
         Diagnosis {
             at: now.plausible(),
             line,
+            line_seat: self.line_desk.as_ref().map(LineDesk::look),
             disk,
             machine: Machine { memory_bytes, memory_free_bytes, temperature_c, up_s },
             certificates,
@@ -136,6 +142,7 @@ impl ConditionKeeper {
             release: Releases::look(&self.data, &self.report)
                 .as_ref()
                 .map(|releases| describe_releases(releases, now.at)),
+            configuration: describe_configuration(Note::read(&self.data)),
             access_points: points.into_iter().map(describe_point).collect(),
         }
     }
@@ -183,6 +190,18 @@ fn describe_hub(night: &NightState) -> Hub {
         succeeded: night.succeeded_ms.map(Timestamp::from_unix_ms),
         failures: night.failures,
         is_refused: night.is_refused,
+    }
+}
+
+/// What waits is told before what was refused: it is newer.
+fn describe_configuration(note: Note) -> Option<Configuration> {
+    match (note.waiting, note.refused, note.in_force) {
+        (Some((_, Wait::Lesson)), ..) => Some(Configuration::Lesson),
+        (Some((_, Wait::Restart)), ..) => Some(Configuration::Restart),
+        (Some((_, Wait::File)), ..) => Some(Configuration::File),
+        (None, Some((_, why)), _) => Some(Configuration::Refused { why }),
+        (None, None, Some(_)) => Some(Configuration::InForce),
+        (None, None, None) => None,
     }
 }
 
@@ -249,6 +268,19 @@ mod tests {
 
     use super::*;
     use crate::releases::tests::{bring, release, report, want};
+
+    #[test]
+    fn what_waits_of_the_configuration_is_told_before_what_was_refused() {
+        let mut note = Note::default();
+        assert_eq!(describe_configuration(note.clone()), None);
+        note.in_force = Some(5);
+        assert_eq!(describe_configuration(note.clone()), Some(Configuration::InForce));
+        note.refuse(6, "3:1: no");
+        let refused = Configuration::Refused { why: "3:1: no".to_owned() };
+        assert_eq!(describe_configuration(note.clone()), Some(refused));
+        note.waiting = Some((7, Wait::Lesson));
+        assert_eq!(describe_configuration(note), Some(Configuration::Lesson));
+    }
 
     #[test]
     fn a_wish_for_a_release_is_told_while_it_counts() {

@@ -120,6 +120,54 @@ mod tests {
         assert_eq!([look("08:59", false), look("09:00", true), look("09:00", false)], [0, 0, 1]);
     }
 
+    /// Nine by the school's clock is nine before and after the night in which that clock is changed, and no lesson begins in between
+    /// where that is a holiday.
+    #[test]
+    fn a_weekly_lesson_skips_the_holidays_and_keeps_its_hour_when_the_clock_changes() {
+        use jiff::tz::TimeZone;
+        use model::{LessonPlan, Role};
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&folder.path().join("state.sqlite")).unwrap();
+        let by = "ligne de commande".parse().unwrap();
+        let name = "Mme Martin".parse().unwrap();
+        let person = store::NewPerson { name, role: Role::Teacher, rooms: vec![] };
+        store.add_person(&person, "$first$", at(0), (&by, None)).unwrap();
+        let plan = LessonPlan {
+            teacher: person.name,
+            room: "CM2".parse().unwrap(),
+            weekday: 1,
+            from_minute: 540,
+            minutes: 55,
+            internet: InternetMode::WorkspaceOnly,
+            is_wifi_on: true,
+        };
+        store.add_plan(&plan).unwrap();
+        let autumn = "2026-10-17/2026-11-01".parse().unwrap();
+        let calendar = policy::Calendar::new(TimeZone::get("Europe/Paris").unwrap(), vec![autumn]);
+        let utc = |at: Timestamp| jiff::Timestamp::from_millisecond(at.unix_ms()).unwrap().to_string();
+        let (mut lessons, mut begun) = (Lessons::default(), Vec::new());
+        for day in ["2026-10-13", "2026-10-20", "2026-10-27", "2026-11-03", "2027-03-23", "2027-03-30"] {
+            let dawn: jiff::Timestamp = format!("{day}T06:30:00Z").parse().unwrap();
+            for minute in 0..180 {
+                let now = Timestamp::from_unix_ms(dawn.as_millisecond() + minute * 60_000);
+                store.lapse_lessons(now).unwrap();
+                let instant = Instant { at: now, quality: ClockQuality::Synchronised };
+                lessons.begin_planned(&mut store, instant, &calendar.moment(now));
+                for lesson in store.open_lessons().unwrap() {
+                    let times = format!("{} {}", utc(lesson.from), utc(lesson.until));
+                    if begun.last() != Some(&times) {
+                        begun.push(times);
+                    }
+                }
+            }
+        }
+        let summer = |day: &str| format!("{day}T07:00:00Z {day}T07:55:00Z");
+        let winter = |day: &str| format!("{day}T08:00:00Z {day}T08:55:00Z");
+        let expected =
+            [summer("2026-10-13"), winter("2026-11-03"), winter("2027-03-23"), summer("2027-03-30")];
+        assert_eq!(begun, expected);
+    }
+
     #[test]
     fn a_failure_is_told_once_until_all_is_well() {
         let mut is_told = false;

@@ -8,6 +8,7 @@ mod beginning;
 mod board;
 mod complaints;
 mod condition;
+mod configurations;
 mod doors;
 mod ending;
 mod fixed_addresses;
@@ -17,6 +18,7 @@ mod in_force;
 mod intent;
 mod keeper;
 mod lessons;
+mod library;
 mod listeners;
 mod nights;
 mod office;
@@ -64,17 +66,21 @@ use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::cli::RunOptions;
 use crate::config::Config;
+use crate::join_files::JoinDesk;
+use crate::line::LineDesk;
 
 pub(crate) use beginning::start_diagnostics;
 use beginning::{Begun, begin};
 use board::Board;
 use condition::ConditionKeeper;
+use configurations::ConfigurationKeeper;
 use doors::{Doors, Rooms};
 use ending::Ending;
 use fixed_addresses::FixedAddressKeeper;
 use in_force::InForce;
 use intent::{Intent, List, ListFile};
 use keeper::Keeper;
+use library::LibraryKeeper;
 use listeners::Listeners;
 use nights::Nights;
 use office::{Larder, Office, PointPlan};
@@ -121,7 +127,7 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
 
     let (runtime, dns) = (start_runtime("gate", GATE_WORKERS)?, start_runtime("dns", DNS_WORKERS)?);
     let (readings, radios) = (Arc::new(Readings::default()), Arc::new(Radios::default()));
-    let heard = Arc::new(HeardPoints::new(config.wifi.adoption_key.clone()));
+    let heard = Arc::new(HeardPoints::new(wifi::find_key(&config.wifi, &data)));
     let rooms = Rooms {
         resolver: resolver.clone(),
         gate: Arc::clone(&gate),
@@ -178,6 +184,9 @@ fn open_reception(
 ) -> (Arc<Reception>, ReceptionKeeper) {
     let reception = Arc::new(Reception::new());
     board.set_reception(&reception);
+    if let Some(desk) = LineDesk::new(config, data) {
+        board.set_line_desk(desk);
+    }
     let enroller = ReceptionKeeper::new(config, options, data, (&reception, board));
     (reception, enroller)
 }
@@ -198,11 +207,15 @@ struct Besides {
     nights: Nights,
     /// Who orders releases of the machine's system, where another service puts them into place.
     releases: Option<ReleaseKeeper>,
+    /// Who puts what the commune decides into the configuration file.
+    configurations: ConfigurationKeeper,
     /// Where the state is, for what does not wait for the night.
     data: PathBuf,
     /// What the box shows by TLS.
     identity: Option<Arc<pki::Identity>>,
     preparer: Option<Preparer>,
+    /// Who looks at the files from the commune.
+    library: LibraryKeeper,
     /// Who enrols a fresh box, and writes what its screen shows.
     enroller: ReceptionKeeper,
 }
@@ -214,7 +227,7 @@ impl Besides {
         data: &Path,
         condition: ConditionKeeper,
         identity: Option<&Arc<pki::Identity>>,
-        preparer: Option<Preparer>,
+        (preparer, library): (Option<Preparer>, LibraryKeeper),
         enroller: ReceptionKeeper,
     ) -> Self {
         let addresses = FixedAddressKeeper::new(config, data, options.dhcp_hosts.as_deref());
@@ -222,8 +235,20 @@ impl Besides {
         let nights = Nights::new(data, report, zone.clone());
         let order = options.release_order.as_deref();
         let releases = order.map(|order| ReleaseKeeper::new(data, report, order, zone.clone()));
+        let configurations = ConfigurationKeeper::new(data, options.config.as_deref(), report);
         let (data, identity) = (data.to_owned(), identity.cloned());
-        Self { condition, addresses, nights, releases, data, identity, preparer, enroller }
+        Self {
+            condition,
+            addresses,
+            nights,
+            releases,
+            configurations,
+            data,
+            identity,
+            preparer,
+            library,
+            enroller,
+        }
     }
 }
 
@@ -235,7 +260,18 @@ fn keep_besides(
     supervisor: &Arc<Supervisor>,
     vitals: Vec<Vital>,
 ) -> anyhow::Result<()> {
-    let Besides { condition, addresses, nights, releases, data, identity, preparer, enroller } = besides;
+    let Besides {
+        condition,
+        addresses,
+        nights,
+        releases,
+        configurations,
+        data,
+        identity,
+        preparer,
+        library,
+        enroller,
+    } = besides;
     keeper.add("condition", move |stopped| condition.keep(&stopped))?;
     keeper.add("reception", move |stopped| enroller.keep(&stopped))?;
     if let Some(addresses) = addresses {
@@ -245,6 +281,7 @@ fn keep_besides(
     if let Some(releases) = releases {
         keeper.add("releases", move |stopped| releases.keep(&stopped))?;
     }
+    keeper.add("configurations", move |stopped| configurations.keep(&stopped))?;
     if let Some(identity) = identity {
         let folder = HubFolder::new(&data);
         keeper.add("web certificate", move |stopped| web_certificate::keep(&identity, &folder, &stopped))?;
@@ -258,6 +295,7 @@ fn keep_besides(
             let _told = stopped.recv();
         }
     })?;
+    keeper.add("library", move |stopped| library.keep(&stopped))?;
     if let Some(preparer) = preparer {
         keeper.add("preparer", move |stopped| preparer.keep(&stopped))?;
     }
@@ -381,7 +419,8 @@ fn open_office(
     let office = office.of_school(config.school.name.clone(), Arc::clone(readings));
     let office = office.with_points(PointPlan::new(Arc::clone(heard), &config.wifi));
     let profiles = config.filter.profiles.iter().map(|profile| profile.name.clone());
-    let office = office.with_profiles(profiles.collect());
+    let office = office.with_profiles(profiles.collect()).with_join_desk(JoinDesk::new(config));
+    let office = office.with_line_desk(LineDesk::new(config, data));
     let office = office.with_telephones(&config.portal.telephones);
     let readers = config.journal_readers.iter().flatten().map(ToString::to_string);
     let office = office.with_readers(readers.collect());
@@ -397,7 +436,7 @@ fn open_larder(config: &Config, is_served: bool) -> Larder {
     Larder { served: served.collect(), ..Larder::default() }
 }
 
-/// Whoever prepares lessons, where there is something to prepare.
+/// Whoever prepares lessons, where there is something to prepare, and looks at what came from the commune.
 fn open_preparer(
     config: &Config,
     data: &Path,
@@ -406,7 +445,7 @@ fn open_preparer(
     larder: &Larder,
     runtime: &Runtime,
     desk: &Arc<Desk>,
-) -> Option<Preparer> {
+) -> (Option<Preparer>, LibraryKeeper) {
     let parts = preparing::Parts {
         gate: Arc::clone(gate),
         desk: Arc::clone(desk),
@@ -417,7 +456,8 @@ fn open_preparer(
         runtime: runtime.handle().clone(),
         served: larder.served.clone(),
     };
-    (!larder.served.is_empty()).then(|| Preparer::new(data, parts))
+    let library = LibraryKeeper::new(data, clock, &larder.prepared);
+    ((!larder.served.is_empty()).then(|| Preparer::new(data, parts)), library)
 }
 
 fn open_resolver(

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use jiff::tz::TimeZone;
 use model::{ClockQuality, Timestamp};
@@ -36,6 +36,8 @@ pub(crate) struct Nights {
     told: Option<String>,
     /// When the last try ended, as far as this process knows.
     tried: Option<Timestamp>,
+    /// Which enrolment that was.
+    enrolment: Option<SystemTime>,
 }
 
 /// Whoever ends the box ends a night with the next piece.
@@ -53,7 +55,7 @@ impl Nights {
     /// Of the box with this data.
     pub(crate) fn new(data: &Path, report: &Path, time_zone: TimeZone) -> Self {
         let (folder, report) = (HubFolder::new(data), report.to_owned());
-        Self { data: data.to_owned(), report, folder, time_zone, told: None, tried: None }
+        Self { data: data.to_owned(), report, folder, time_zone, told: None, tried: None, enrolment: None }
     }
 
     /// Keeps them until it is told to stop.
@@ -97,8 +99,12 @@ impl Nights {
         night.is_due(local(clock.at.unix_ms()), succeeded, state.failures, tried)
     }
 
-    /// Whether the last try ended a moment ago. A clock that was set has no say in it.
-    fn rests(&self, at: Timestamp) -> bool {
+    /// Whether the last try ended a moment ago. A clock that was set has no say in it; and a hub that the box has just enrolled at was not tried.
+    fn rests(&mut self, at: Timestamp) -> bool {
+        let enrolment = self.folder.identity_stamp();
+        if enrolment != self.enrolment {
+            (self.enrolment, self.tried) = (enrolment, None);
+        }
         self.tried.is_some_and(|tried| tried <= at && at.ms_since(tried) < PAUSE_MS)
     }
 
@@ -168,6 +174,12 @@ mod tests {
         nights.tried = Some(at(1_000));
         assert!(nights.rests(at(1_000)) && nights.rests(at(300_999)));
         assert!(!nights.rests(at(301_000)) && !nights.rests(at(0)));
+        // The box has enrolled at another hub meanwhile, which nobody has asked for anything yet.
+        std::fs::create_dir(data.path().join("hub")).unwrap();
+        std::fs::write(data.path().join("hub/identity"), "{}").unwrap();
+        assert!(!nights.rests(at(1_001)));
+        nights.tried = Some(at(1_002));
+        assert!(nights.rests(at(1_003)));
     }
 
     #[test]

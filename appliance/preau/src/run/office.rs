@@ -9,11 +9,15 @@ mod installing;
 mod joining;
 mod keys;
 mod lessons;
+mod lining;
+mod moving;
+mod networks;
 mod notebook;
 mod overview;
 mod points;
 mod preparing;
 mod reading;
+mod ruling;
 mod signing;
 mod staff;
 mod telephone;
@@ -34,10 +38,12 @@ use model::{
     ReleaseVersion, RequestId, Role, RoomName, Selection, Subject, Timestamp,
 };
 use portal::{
-    Asked, Card, Claimed, Classes, CommuneDesk, CommuneWish, Custody, DeviceList, Findings, Held, JoinCode,
-    KeyList, LessonChoice, LessonStart, LessonTurn, NewCodes, NewHold, NewKey, NewReading, Newcomer, Points,
-    PreparationLine, Reader, ReadingList, RemovedKey, Reply, RoomNow, SaidOfPoint, ShownKey, Summary,
-    TelephoneState, Tile, Trouble, TypedTelephone, WaitingRelease, WantedThing, WifiLine, Wish,
+    Asked, Card, Claimed, Classes, CommuneDesk, CommuneWish, Custody, DeviceList, Findings, Held, HubSeat,
+    JoinCode, JoinFile, JoinTrouble, KeyBearer, KeyList, LessonChoice, LessonStart, LessonTurn, LibraryLine,
+    LineSeat, LineTrouble, NewCodes, NewHold, NewKey, NewReading, Newcomer, Points, PreparationLine, Reader,
+    ReadingList, RemovedKey, Reply, RoomKeys, RoomNow, SaidOfPoint, SchoolRule, ShownKey, Summary,
+    TelephoneState, Tile, Trouble, TypedHub, TypedLine, TypedTelephone, WaitingRelease, WantedThing,
+    WifiLine, Wish,
 };
 use ring::rand::SystemRandom;
 use store::{AddOverrideError, AnswerError, AskError, EndOverrideError, PersonError, Store, StoreError};
@@ -45,8 +51,11 @@ use store::{AddOverrideError, AnswerError, AskError, EndOverrideError, PersonErr
 use super::radios::Radios;
 use super::readings::Readings;
 use crate::data_folder::STATE_FILE;
+use crate::join_files::JoinDesk;
+use crate::line::LineDesk;
 use crate::releases::REPORT;
 use keys::KeyDesk;
+use moving::Moving;
 use notebook::Notebook;
 pub(crate) use points::PointPlan;
 pub(crate) use preparing::Larder;
@@ -91,8 +100,14 @@ pub(crate) struct Office {
     points: PointPlan,
     /// Where the machine's system tells of its releases.
     release_report: PathBuf,
+    /// The hub that the box is to enrol at.
+    moving: Arc<Moving>,
+    /// Where the line is changed, on a box that has one.
+    line_desk: Option<LineDesk>,
     /// The profiles that devices may have.
     profiles: Vec<ProfileName>,
+    /// What stands in files for devices besides their network.
+    join_desk: JoinDesk,
     /// What was counted of the day under way, and up to which hour.
     counted: Mutex<Option<(Timestamp, Summary)>>,
 }
@@ -139,7 +154,10 @@ impl Office {
             telephones: Vec::new(),
             points: PointPlan::default(),
             release_report: PathBuf::from(REPORT),
+            moving: Arc::default(),
+            line_desk: None,
             profiles: Vec::new(),
+            join_desk: JoinDesk::default(),
             counted: Mutex::default(),
         }
     }
@@ -249,6 +267,10 @@ impl portal::Office for Office {
         }
     }
 
+    fn make_rule(&self, person: &Person, rule: &SchoolRule) -> Result<(), Trouble> {
+        self.rule_for_school(person, rule)
+    }
+
     fn end(&self, person: &Person, id: OverrideId) -> Result<(), Trouble> {
         self.end_rule(person, id)
     }
@@ -269,6 +291,16 @@ impl portal::Office for Office {
         self.make_card(client, by, id)
     }
 
+    fn change_rooms(
+        &self,
+        client: IpAddr,
+        by: &Person,
+        id: PersonId,
+        rooms: &[RoomName],
+    ) -> Result<(), Trouble> {
+        self.give_rooms(client, by, id, rooms)
+    }
+
     fn disable_person(&self, client: IpAddr, by: &Person, id: PersonId) -> Result<(), Trouble> {
         self.disable(client, by, id)
     }
@@ -287,8 +319,12 @@ impl portal::PreparationRoom for Office {
         self.prepare_place(client, person, wanted)
     }
 
-    fn unprepare(&self, person: &Person, id: PreparationId) -> Result<(), Trouble> {
-        self.give_up_preparation(person, id)
+    fn unprepare(&self, client: IpAddr, person: &Person, id: PreparationId) -> Result<(), Trouble> {
+        self.give_up_preparation(client, person, id)
+    }
+
+    fn library(&self) -> Vec<LibraryLine> {
+        self.larder.prepared.library.lines()
     }
 
     fn tomorrow(&self) -> Option<jiff::civil::Date> {
@@ -310,6 +346,26 @@ impl portal::DeviceRoom for Office {
     }
 }
 
+impl portal::NetworkRoom for Office {
+    fn networks(&self) -> Result<Vec<RoomKeys>, Trouble> {
+        self.list_networks()
+    }
+
+    fn join_file(
+        &self,
+        client: IpAddr,
+        person: &Person,
+        bearer: &KeyBearer,
+        kind: JoinFile,
+    ) -> Result<Vec<u8>, Trouble> {
+        self.take_join_file(client, person, bearer, kind)
+    }
+
+    fn renew_wifi_key(&self, client: IpAddr, person: &Person, bearer: &KeyBearer) -> Result<(), Trouble> {
+        self.replace_wifi_key(client, person, bearer)
+    }
+}
+
 impl portal::InstallRoom for Office {
     fn waiting_release(&self) -> Result<WaitingRelease, Trouble> {
         self.find_waiting_release()
@@ -323,6 +379,16 @@ impl portal::InstallRoom for Office {
         is_despite_lessons: bool,
     ) -> Result<(), Trouble> {
         self.hurry_release(client, person, version, is_despite_lessons)
+    }
+}
+
+impl portal::HubRoom for Office {
+    fn hub_seat(&self) -> Result<HubSeat, Trouble> {
+        Ok(self.find_seat())
+    }
+
+    fn join_hub(&self, client: IpAddr, person: &Person, typed: &TypedHub<'_>) -> Result<(), JoinTrouble> {
+        self.try_hub(client, person, typed)
     }
 }
 
@@ -345,6 +411,20 @@ impl portal::AdoptionRoom for Office {
 
     fn release_point(&self, client: IpAddr, person: &Person, name: &AccessPointName) -> Result<(), Trouble> {
         self.release(client, person, name)
+    }
+
+    fn point_files(&self, client: IpAddr, person: &Person) -> Result<Vec<u8>, Trouble> {
+        self.pack_point_files(client, person)
+    }
+}
+
+impl portal::LineRoom for Office {
+    fn line(&self) -> Option<LineSeat> {
+        self.find_line()
+    }
+
+    fn change_line(&self, client: IpAddr, person: &Person, typed: &TypedLine<'_>) -> Result<(), LineTrouble> {
+        self.alter_line(client, person, typed)
     }
 }
 
@@ -550,8 +630,8 @@ impl portal::LessonRoom for Office {
         self.list_reports()
     }
 
-    fn keep_report(&self, id: OverrideId) -> Result<(), Trouble> {
-        self.settle_report(id)
+    fn keep_report(&self, client: IpAddr, person: &Person, id: OverrideId) -> Result<(), Trouble> {
+        self.settle_report(client, person, id)
     }
 
     fn wifi_register(&self) -> Result<Vec<WifiLine>, Trouble> {
@@ -566,12 +646,12 @@ impl portal::LessonRoom for Office {
         self.list_plans(person)
     }
 
-    fn add_plan(&self, person: &Person, plan: &LessonPlan) -> Result<(), Trouble> {
-        self.plan_lesson(person, plan)
+    fn add_plan(&self, client: IpAddr, person: &Person, plan: &LessonPlan) -> Result<(), Trouble> {
+        self.plan_lesson(client, person, plan)
     }
 
-    fn remove_plan(&self, person: &Person, id: PlanId) -> Result<(), Trouble> {
-        self.give_plan_up(person, id)
+    fn remove_plan(&self, client: IpAddr, person: &Person, id: PlanId) -> Result<(), Trouble> {
+        self.give_plan_up(client, person, id)
     }
 
     fn join_code(&self, person: &Person) -> Result<JoinCode, Trouble> {

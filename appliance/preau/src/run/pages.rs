@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use access::Recorded;
-use model::Host;
+use model::{Host, LibraryFile};
 use policy::{Decided, Refusal};
-use portal::{Language, pages};
+use portal::{Language, library_path, pages};
 use proxy::{Delivery, Outage, Page, Pages, Unreachable};
 
 use super::preparing::Prepared;
@@ -71,8 +71,16 @@ impl Pages for PortalPages {
         let chosen = ready.iter().map(|it| (it.title.as_str(), it.place.path.as_str()));
         let is_chosen = |path: &str| ready.iter().any(|it| it.place.path == path);
         let others = kept.iter().filter(|page| !is_chosen(&page.path));
-        let kept: Vec<(&str, &str)> =
-            chosen.chain(others.map(|page| (page.title.as_str(), page.path.as_str()))).collect();
+        // Files from the commune lie on the box's own pages, and not under the workspace's name.
+        let home = self.place.portal_url.as_deref().map(|home| home.trim_end_matches('/'));
+        let files: Vec<(String, String)> = home.map_or(vec![], |home| {
+            let place =
+                |file: LibraryFile| (file.title.to_string(), format!("{home}{}", library_path(&file)));
+            self.prepared.library.ready().into_iter().map(place).collect()
+        });
+        let files = files.iter().map(|(title, url)| (title.as_str(), url.as_str()));
+        let others = others.map(|page| (page.title.as_str(), page.path.as_str()));
+        let kept: Vec<(&str, &str)> = chosen.chain(files).chain(others).collect();
         let view = pages::Outage { place: &self.place, host, delivery, typed, has_files, kept: &kept };
         page(view.render(Language::negotiate(accept_language)))
     }

@@ -24,6 +24,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::library::Library;
 use crate::data_folder::STATE_FILE;
 use crate::hub_letters::NO_DEVICE;
 
@@ -49,6 +50,8 @@ const UNASKED_MS: i64 = 19 * 60 * 60 * 1_000;
 #[derive(Default)]
 pub(crate) struct Prepared {
     list: ArcSwap<Vec<Preparation>>,
+    /// Files from the commune.
+    pub(crate) library: Library,
     coming: Mutex<Option<(PreparationId, Arc<Progress>)>>,
 }
 

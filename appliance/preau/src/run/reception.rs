@@ -27,6 +27,7 @@ use tokio::sync::Notify;
 
 use head::FirstHead;
 pub(crate) use keeper::ReceptionKeeper;
+pub(super) use setback::setback;
 pub(crate) use task::Prepared;
 
 /// Shortest time between two tries: the form is open to the whole school.
@@ -96,6 +97,17 @@ impl Reception {
         let state = self.lock();
         let is_told = state.is_fresh || state.done.is_some() || state.prepared.is_some();
         is_told.then(|| Enrolment { way: state.way, step: state.step.clone() })
+    }
+
+    /// Whether the box is nobody's, as far as was seen last.
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.lock().is_fresh
+    }
+
+    /// Does what may be done while the box is nobody's; `None` where it is somebody's.
+    pub(crate) fn while_fresh<T>(&self, act: impl FnOnce() -> T) -> Option<T> {
+        let state = self.lock();
+        state.is_fresh.then(act)
     }
 
     /// Has a code tried, as somebody has typed it, with the first head's name and password.

@@ -6,13 +6,13 @@ use std::path::Path;
 use jiff::tz::TimeZone;
 use model::Timestamp;
 use portal::{SelftestOutcome, SelftestStatus};
-use selftest::{Run, State};
+use selftest::Run;
 use system::clock::now;
 use system::selftest::{By, Nightly, Plan};
 
 use crate::cli::RunOptions;
 use crate::config::Config;
-use crate::data_folder;
+use crate::{data_folder, selftest_health};
 
 /// Plans the self-tests of a box with this configuration.
 pub(super) fn plan(config: &Config, options: &RunOptions, data: &Path) -> Nightly {
@@ -47,14 +47,5 @@ pub(super) fn describe(nightly: &Nightly, time_zone: &TimeZone) -> SelftestStatu
 }
 
 fn describe_run(run: &Run) -> (Timestamp, SelftestOutcome) {
-    let [passed, failed, untested] = run.counts().map(|count| count as u64);
-    let outcome = match run.state {
-        State::Running => SelftestOutcome::Running,
-        State::Finished if passed == 0 && failed == 0 => SelftestOutcome::Cut,
-        State::Cut => SelftestOutcome::Cut,
-        State::Finished if run.is_good() && !run.has_controls() => SelftestOutcome::Unproven,
-        State::Finished if run.is_good() => SelftestOutcome::Closed { passed, untested },
-        State::Finished => SelftestOutcome::Open { failed },
-    };
-    (run.started(), outcome)
+    (run.started(), selftest_health::judge(run))
 }

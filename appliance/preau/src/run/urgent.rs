@@ -50,6 +50,7 @@ impl Watch for Quiet<'_> {
             | Step::Web(_)
             | Step::Snapshot
             | Step::Release(_)
+            | Step::Library(_)
             | Step::File { .. } => {}
         }
     }

@@ -18,6 +18,7 @@ mod air;
 mod board;
 mod heard;
 mod orders;
+mod own_key;
 mod point;
 
 use std::path::Path;
@@ -39,6 +40,7 @@ pub(crate) use air::AirKeeper;
 pub(crate) use board::{Line, WifiBoard, read_status};
 pub(crate) use heard::{Heard, HeardPoints};
 pub(crate) use orders::{OrderKeeper, Orders};
+pub(crate) use own_key::find_key;
 pub(crate) use point::Point;
 use point::Shared;
 
@@ -52,7 +54,7 @@ pub(crate) struct WifiKeepers {
     pub(crate) adopted: AdoptedKeeper,
 }
 
-/// Whoever keeps the school's Wi-Fi; `None` without access points, and where the configuration names no key by which some may come.
+/// Whoever keeps the school's Wi-Fi; `None` without access points, and where there is no key by which some may come.
 pub(crate) fn open(
     config: &Config,
     data: &Path,

@@ -3,6 +3,8 @@
 use toml_span::Value;
 use toml_span::value::{Table, ValueInner};
 
+use crate::config::Halves;
+
 /// Texts that are words of the configuration itself, by table and key. All others are names, addresses or secrets, or may
 /// be.
 const WORDS: [&str; 13] = [
@@ -23,8 +25,15 @@ const WORDS: [&str; 13] = [
 /// What stands for a text that is not shown.
 const HIDDEN: &str = "(a text)";
 
-/// A line for each setting; `None` where the text is no TOML.
+/// A line for each setting, those that the commune decides below the box's own; `None` where the text is no TOML.
 pub(super) fn describe(text: &str) -> Option<String> {
+    let Halves { own, commune } = Halves::split(text);
+    let described = describe_half(&own)?;
+    let Some((number, commune)) = commune else { return Some(described) };
+    Some(format!("{described}decided by the commune ({number}):\n{}", describe_half(&commune)?))
+}
+
+fn describe_half(text: &str) -> Option<String> {
     let mut root = toml_span::parse(text).ok()?;
     let ValueInner::Table(table) = root.take() else { return None };
     let mut lines = Vec::new();
@@ -88,6 +97,7 @@ fn is_table(value: &Value<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::join;
 
     const EXAMPLE: &str = include_str!("../../../../docs/preau.example.toml");
 
@@ -139,5 +149,13 @@ mod tests {
     #[test]
     fn what_is_no_toml_is_not_shown() {
         assert_eq!(describe("canari = "), None);
+    }
+
+    #[test]
+    fn what_the_commune_decides_is_told_apart() {
+        let (own, commune) = ("[school]\nname = \"canari\"\n", Some((7, "[lesson]\nminutes = 45\n")));
+        let shown = describe(&join(own, commune)).unwrap();
+        let expected = "school.name = (a text)\ndecided by the commune (7):\nlesson.minutes = 45\n";
+        assert_eq!(shown, expected);
     }
 }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::ops::RangeInclusive;
 use std::os::unix::fs::FileExt as _;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -13,12 +13,17 @@ use ring::digest;
 use rustix::io::{ReadWriteFlags, preadv2};
 use tokio::sync::watch;
 
-/// Bytes that a reader takes at a time: eight blocks.
-const READ_BYTES_MAX: u64 = 8 * 16 * 1024;
+/// Bytes that a reader takes at a time: eight blocks, which make a piece.
+pub(super) const READ_BYTES_MAX: u64 = 8 * 16 * 1024;
+
+/// The identity of the next body.
+static NEXT: AtomicU64 = AtomicU64::new(0);
 
 /// One response's body.
 pub(crate) struct Body {
     number: u64,
+    /// No other body of this run has it. A number may: a box without a clock gives those of an earlier run again.
+    identity: u64,
     file: File,
     sealing: Sealing,
     /// Whether the server can be asked for parts of it, as far as is known.
@@ -139,7 +144,18 @@ impl Body {
         let state = Mutex::new(State { length, ..State::default() });
         let [is_divisible, keeps_parts, is_stock_taken] = [is_divisible, false, true].map(AtomicBool::new);
         let changes = watch::Sender::default();
-        Arc::new(Self { number, file, sealing, is_divisible, keeps_parts, is_stock_taken, state, changes })
+        let identity = NEXT.fetch_add(1, Ordering::Relaxed);
+        Arc::new(Self {
+            number,
+            identity,
+            file,
+            sealing,
+            is_divisible,
+            keeps_parts,
+            is_stock_taken,
+            state,
+            changes,
+        })
     }
 
     fn hold_all(&self, length: u64) {
@@ -163,6 +179,11 @@ impl Body {
 
     pub(super) fn number(&self) -> u64 {
         self.number
+    }
+
+    /// What it is told from all others by that are in memory, or were.
+    pub(super) fn identity(&self) -> u64 {
+        self.identity
     }
 
     pub(crate) fn is_divisible(&self) -> bool {
@@ -233,7 +254,7 @@ impl Body {
             return Glance::Bytes(bytes);
         }
         let start = floor(at);
-        let held = state.held.held_until(start).min(end).min(start.saturating_add(READ_BYTES_MAX));
+        let held = state.held.held_until(start).min(end).min(piece_end(start));
         if let Some(span) = Span::new(at, held) {
             return Glance::Held(span);
         }
@@ -552,6 +573,11 @@ impl Live {
         let bytes = self.tail.get(..count).filter(|bytes| !bytes.is_empty())?.to_vec();
         Some(Run { first: self.at / block_bytes(), bytes })
     }
+}
+
+/// Where the piece ends that a byte is in: whoever begins in the middle of one reads the same ones from there on as all others.
+pub(super) fn piece_end(at: u64) -> u64 {
+    (at - at % READ_BYTES_MAX).saturating_add(READ_BYTES_MAX)
 }
 
 fn block_bytes() -> u64 {

@@ -103,10 +103,12 @@ impl Entry {
         replaced
     }
 
-    /// Gives a response another head.
-    pub(super) fn update(&self, body: &Arc<Body>, stored: Stored) -> Option<Object> {
+    /// Gives a response another head than it had in `known`. One that was changed meanwhile stays invalid: what the server says of it
+    /// may be from before.
+    pub(super) fn update(&self, known: &Object, mut stored: Stored) -> Option<Object> {
         let mut objects = self.lock();
-        let object = objects.iter_mut().find(|object| Arc::ptr_eq(&object.body, body))?;
+        let object = objects.iter_mut().find(|object| Arc::ptr_eq(&object.body, &known.body))?;
+        stored.is_invalid |= object.stored.is_invalid && !known.stored.is_invalid;
         object.stored = Arc::new(stored);
         Some(object.clone())
     }

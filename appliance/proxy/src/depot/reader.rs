@@ -11,6 +11,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::body::{Body, Glance};
+use super::larder::Larder;
 
 /// For bytes that are on their way: a transfer that stalls is given up long before, and its readers with it.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -30,12 +31,19 @@ pub(crate) struct Reader {
     pauses: u64,
     changes: watch::Receiver<()>,
     fetch: Arc<dyn Fetch>,
+    larder: Arc<Larder>,
 }
 
 impl Reader {
-    pub(crate) fn new(body: Arc<Body>, at: u64, end: u64, fetch: Arc<dyn Fetch>) -> Self {
+    pub(crate) fn new(
+        body: Arc<Body>,
+        at: u64,
+        end: u64,
+        fetch: Arc<dyn Fetch>,
+        larder: Arc<Larder>,
+    ) -> Self {
         let (changes, pauses) = (body.changes(), body.pauses());
-        Self { body, at, end, pauses, changes, fetch }
+        Self { body, at, end, pauses, changes, fetch, larder }
     }
 
     /// The next bytes; `None` at the end.
@@ -73,11 +81,17 @@ impl Reader {
     }
 
     async fn read(&self, span: Span) -> io::Result<Bytes> {
-        // To wake a thread for the disk costs nearly as much as all the rest of an answer.
-        if let Some(read) = self.body.read_at_once(span) {
-            return read;
+        if let Some(bytes) = self.larder.find(&self.body, span) {
+            return Ok(bytes);
         }
-        let body = Arc::clone(&self.body);
-        spawn_blocking(move || body.read(span)).await.map_err(io::Error::other)?
+        // To wake a thread for the disk costs nearly as much as all the rest of an answer.
+        let read = match self.body.read_at_once(span) {
+            Some(read) => read,
+            None => {
+                let body = Arc::clone(&self.body);
+                spawn_blocking(move || body.read(span)).await.map_err(io::Error::other)?
+            }
+        };
+        read.inspect(|bytes| self.larder.note(&self.body, span, bytes))
     }
 }

@@ -20,7 +20,9 @@ use super::catalogue::{Catalogue, page_of};
 use super::disk::{Disk, Found, file_bytes};
 use super::entry::{Entry, Object, Succession};
 use super::flight::Flights;
+use super::larder::Larder;
 use super::ledgers::Ledgers;
+use super::posted::Changes;
 use super::servers::KnownServers;
 use crate::pages::KeptPage;
 
@@ -73,6 +75,10 @@ pub struct Depot {
     /// Where the servers were last reached.
     pub(crate) servers: KnownServers,
     catalogue: Arc<Catalogue>,
+    /// What of it is read again and again.
+    pub(crate) larder: Arc<Larder>,
+    /// What was changed at the servers.
+    pub(super) changes: Changes,
     alone: Cache<u128, Instant>,
     fills: Arc<Semaphore>,
     bytes_max: u64,
@@ -116,6 +122,8 @@ impl Depot {
             ledgers: Ledgers::open(disk.ledgers()),
             servers: KnownServers::open(&settings.folder),
             catalogue: Arc::default(),
+            larder: Arc::default(),
+            changes: Changes::default(),
             disk,
             clock,
             shelf: Mutex::new(Shelf::new(settings.bytes_max)),
@@ -238,12 +246,17 @@ impl Depot {
             .ok()?;
         let body = Body::arriving(number, file, length, is_divisible);
         let object = Object { stored: Arc::new(stored), body };
-        let entry = match self.find(key).await {
-            Some(EntryHandle(entry)) => entry,
-            None => Arc::new(Entry::new(name, key.clone(), vec![])),
+        let found = self.find(key).await.map(|EntryHandle(entry)| entry);
+        let (entry, replaced) = {
+            let mut arriving = self.arriving.lock().unwrap_or_else(PoisonError::into_inner);
+            // Two at once, an answer to POST and one to GET, are of one entry.
+            let coming = || arriving.get(&name).filter(|entry| entry.key == *key).cloned();
+            let entry = found.or_else(coming);
+            let entry = entry.unwrap_or_else(|| Arc::new(Entry::new(name, key.clone(), vec![])));
+            let replaced = entry.add(object.clone(), succession);
+            arriving.insert(name, Arc::clone(&entry));
+            (entry, replaced)
         };
-        let replaced = entry.add(object.clone(), succession);
-        self.arriving.lock().unwrap_or_else(PoisonError::into_inner).insert(name, Arc::clone(&entry));
         self.clear_away(&entry, &replaced);
         Some(Arrival { entry: EntryHandle(entry), object, place })
     }
@@ -289,7 +302,7 @@ impl Depot {
         object: &Object,
         stored: Stored,
     ) -> Option<Object> {
-        let updated = entry.update(&object.body, stored);
+        let updated = entry.update(object, stored);
         self.write(entry).await;
         updated
     }

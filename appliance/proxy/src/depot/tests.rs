@@ -1,16 +1,18 @@
 //! What a start costs, by the files that are opened for it: not more with much in the folder than with little.
 
 use std::mem::MaybeUninit;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use access::{Clock, Instant};
-use cache::{Exchange, Kept, Key, judge};
+use cache::{Exchange, Kept, Key, Stored, judge};
 use http::{HeaderMap, Method, StatusCode};
 use model::{ClockQuality, Timestamp};
 use rustix::fs::inotify::{self, CreateFlags, Reader, WatchFlags};
 
 use super::disk::Disk;
+use super::entry::Entry;
+use super::stock::OBJECT_BYTES_MIN;
 use super::*;
 
 /// When all of it takes place.
@@ -28,9 +30,7 @@ fn key(number: usize) -> Key {
     Key::new("ent.test", &format!("/document/{number}")).unwrap()
 }
 
-/// Keeps so many documents in the folder, as an earlier run has.
-fn fill(folder: &Path, count: usize) {
-    let disk = Disk::open(folder).unwrap();
+fn stored() -> Stored {
     let mut response = HeaderMap::new();
     response.insert("cache-control", "public, max-age=600".parse().unwrap());
     let (method, request) = (Method::GET, HeaderMap::new());
@@ -42,7 +42,13 @@ fn fill(folder: &Path, count: usize) {
         requested: NOW,
         received: NOW,
     };
-    let stored = judge(&exchange, &[]).unwrap();
+    judge(&exchange, &[]).unwrap()
+}
+
+/// Keeps so many documents in the folder, as an earlier run has.
+fn fill(folder: &Path, count: usize) {
+    let disk = Disk::open(folder).unwrap();
+    let stored = stored();
     for number in 0..count {
         let (key, body) = (key(number), 1);
         let name = Depot::name(&key);
@@ -80,4 +86,45 @@ async fn the_first_answer_costs_the_same_whatever_there_is_beside_it() {
     assert_eq!(few, many);
     // The folder of the ledgers twice (as the kernel counts it), the record and the body.
     assert!((2..10).contains(&many), "{many}");
+}
+
+/// Records and bodies below a folder.
+fn count_files(folder: &Path) -> usize {
+    let is_ours = |path: &Path| path.extension().is_some_and(|it| it == "record" || it == "body");
+    let count = |path: PathBuf| if path.is_dir() { count_files(&path) } else { is_ours(&path).into() };
+    std::fs::read_dir(folder).unwrap().map(|entry| count(entry.unwrap().path())).sum()
+}
+
+/// A disk has so many inodes: what is small counts as 64 KiB, and what is too much leaves by number, though its bytes are few.
+#[tokio::test(start_paused = true)]
+async fn small_things_are_bounded_in_number() {
+    const SHARE: usize = 50;
+    let folder = tempfile::tempdir().unwrap();
+    fill(folder.path(), 4 * SHARE);
+    // A record and a body each.
+    assert_eq!(count_files(folder.path()), 8 * SHARE);
+    let bytes_max = OBJECT_BYTES_MIN * u64::try_from(SHARE).unwrap();
+    let settings = DepotSettings { folder: folder.path().to_owned(), bytes_max, descriptors_max: 1_024 };
+    let depot = Arc::new(Depot::open(&settings, Arc::new(Still)).unwrap());
+    let walk = depot.begin_walk();
+    let mut looks = 0;
+    while count_files(folder.path()) > 2 * SHARE {
+        looks += 1;
+        assert!(looks < 100_000, "{} files are left", count_files(folder.path()));
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    walk.abort();
+    assert!(count_files(folder.path()) > SHARE, "what there is room for stays");
+}
+
+#[test]
+fn what_is_changed_while_it_is_asked_for_stays_invalid() {
+    let body = Body::whole(1, tempfile::tempfile().unwrap(), 5, true);
+    let asked = Object { stored: Arc::new(stored()), body };
+    let entry = Entry::new(1, key(0), vec![asked.clone()]);
+    entry.update_all(|stored| Stored { is_invalid: true, ..stored.clone() });
+    let told = entry.update(&asked, stored()).unwrap();
+    assert!(told.stored.is_invalid);
+    // Asked after the change.
+    assert!(!entry.update(&told, stored()).unwrap().stored.is_invalid);
 }

@@ -14,6 +14,11 @@ const ESSENTIAL: [HeaderName; 3] = [header::HOST, header::CONTENT_LENGTH, header
 const CLIENT: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// Other spellings of the same claim, which a client could send itself.
 const CLAIMS: [&str; 3] = ["forwarded", "x-real-ip", "x-forwarded-"];
+/// How a server that believes it is told of another URI than the one that is asked for: beginnings of names.
+const REWRITES: [&str; 6] =
+    ["x-original-url", "x-original-uri", "x-original-host", "x-rewrite-url", "x-host", "x-http-host"];
+/// And of another method.
+const METHODS: [&str; 2] = ["x-http-method", "x-method-override"];
 /// The one protocol that HTTP/1.1 is upgraded to. Any other could carry requests that nobody judges: h2c does.
 const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
 
@@ -86,11 +91,32 @@ pub(crate) fn has_two_lengths(headers: &HeaderMap) -> bool {
 
 /// Tells the portal who asks.
 pub(super) fn name_client(headers: &mut HeaderMap, client: IpAddr) {
-    let is_claim = |name: &HeaderName| CLAIMS.iter().any(|claim| name.as_str().starts_with(claim));
-    *headers = filter(std::mem::take(headers), |name| !is_claim(name));
+    *headers = filter(std::mem::take(headers), |name| !begins_with(name, &CLAIMS));
     if let Ok(client) = HeaderValue::from_str(&client.to_canonical().to_string()) {
         headers.insert(CLIENT, client);
     }
+}
+
+/// Takes out what makes another question of a request than the one that its line asks: what answers it goes to others who ask that.
+/// Programs of a page say another method with POST.
+pub(crate) fn leave_one_question(head: &mut request::Parts) {
+    let is_read = [Method::GET, Method::HEAD].contains(&head.method);
+    let is_other = |name: &HeaderName| {
+        begins_with(name, &CLAIMS) || begins_with(name, &REWRITES) || (is_read && begins_with(name, &METHODS))
+    };
+    if head.headers.keys().any(is_other) {
+        head.headers = filter(std::mem::take(&mut head.headers), |name| !is_other(name));
+    }
+}
+
+/// Some servers read `_` as `-` (RFC 3875 section 4.1.18).
+fn begins_with(name: &HeaderName, beginnings: &[&str]) -> bool {
+    let is_same = |(said, known): (u8, u8)| said == known || (said == b'_' && known == b'-');
+    let begins = |beginning: &&str| {
+        let name = name.as_str();
+        name.len() >= beginning.len() && name.bytes().zip(beginning.bytes()).all(is_same)
+    };
+    beginnings.iter().any(begins)
 }
 
 /// Whether a request asks to go on as a WebSocket (RFC 6455 section 4.1).
@@ -248,6 +274,36 @@ mod tests {
         ]);
         name_client(&mut headers, "::ffff:10.77.0.11".parse().unwrap());
         assert_eq!(list(&headers), [("accept", "*/*"), ("x-forwarded-for", "10.77.0.11")]);
+    }
+
+    #[test]
+    fn a_request_asks_one_question() {
+        let check = |method: &str, expected: &[&str]| {
+            let request = ::http::Request::builder().method(method).uri("/a");
+            let (mut head, ()) = request.body(()).unwrap().into_parts();
+            head.headers = map(&[
+                ("host", "ent.test"),
+                ("x-forwarded-host", "evil.test"),
+                ("forwarded", "host=evil.test"),
+                ("x-original-url", "/b"),
+                ("x-rewrite-url", "/b"),
+                ("x-host", "evil.test"),
+                ("x-http-host-override", "evil.test"),
+                ("x-http-method-override", "HEAD"),
+                ("x_forwarded_host", "evil.test"),
+                ("x_http-method_override", "HEAD"),
+                ("x-hos", "1"),
+                ("x-xsrf-token", "1"),
+            ]);
+            leave_one_question(&mut head);
+            let names: Vec<_> = head.headers.keys().map(HeaderName::as_str).collect();
+            assert_eq!(names, expected, "{method}");
+        };
+        for method in ["GET", "HEAD"] {
+            check(method, &["host", "x-hos", "x-xsrf-token"]);
+        }
+        let overridden = ["x-http-method-override", "x_http-method_override"];
+        check("POST", &["host", overridden[0], overridden[1], "x-hos", "x-xsrf-token"]);
     }
 
     #[test]

@@ -45,13 +45,13 @@ impl Quest<'_> {
         file: &FileName,
         (entry, object): (EntryHandle, Object),
     ) -> Found {
-        let mut headers = self.errand.headers.clone();
+        let mut headers = self.errand().headers.clone();
         headers.remove(header::IF_MODIFIED_SINCE);
         if let Some(tag) = object.stored.headers.get(header::ETAG) {
             headers.insert(header::IF_NONE_MATCH, tag.clone());
         }
         let requested = self.now();
-        let asking = self.connection.ask(self.errand.request(headers), &mut journey.passage, || true);
+        let asking = self.connection.ask(self.errand().request(headers), &mut journey.passage, || true);
         let response = match asking.await.and_then(|response| check(response, false)) {
             Ok(response) => response,
             Err(error) if error.is_out_of_reach() => {
@@ -144,11 +144,10 @@ impl Quest<'_> {
 
     /// A session that ends takes with it what it was granted.
     pub(super) async fn heed_log_out(&self) {
-        let path = self.errand.uri.path_and_query().map_or("/", |path| path.as_str());
-        if self.family.is_log_out(path)
+        if self.family.is_log_out(self.key.path_and_query())
             && let Some(keys) = self.session()
         {
-            self.depot.ledgers.forget(&keys).await;
+            Box::pin(self.depot.ledgers.forget(&keys)).await;
         }
     }
 
@@ -168,11 +167,11 @@ impl Quest<'_> {
         let shared = match &self.file {
             // The right to it is in the URI, and ends: it is checked with each use.
             Some(file) if file.is_signed => Err("signed"),
-            Some(_) | None => self.errand.receive(&self.key, self.headers, response, asked).await,
+            Some(_) | None => self.errand().receive(&self.key, self.headers, response, asked).await,
         };
         match (&self.file, shared) {
             (Some(file), Err("signed" | "unmarked")) => {
-                self.errand.receive_file(&file.key, self.headers, response, asked).await
+                self.errand().receive_file(&file.key, self.headers, response, asked).await
             }
             (_, shared) => shared,
         }

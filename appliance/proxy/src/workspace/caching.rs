@@ -1,14 +1,15 @@
 //! A request that may be answered from what is kept, or bring something to keep.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use ::http::{HeaderMap, Method, Response, StatusCode, header, request};
+use ::http::{HeaderMap, Method, Request, Response, StatusCode, header, request};
 use cache::{
     Audience, CacheStatus, Cause, Exchange, Failure, Family, FileName, Key, Lookup, Newer, RangeSet, Stored,
-    TARGETS, Unstorable, Validator, invalidated, is_same_as_head, judge, look_up, may_serve_stale,
+    TARGETS, Unstorable, Validator, invalidated, is_personal, is_safe, is_same_as_head, judge, look_up,
+    may_serve_stale,
 };
-use model::Timestamp;
+use model::{Mac, Timestamp};
 use tokio::time::timeout;
 
 use super::banner;
@@ -16,8 +17,11 @@ use super::connection::Connection;
 use super::errand::{Errand, Fetcher};
 use super::exchange::{Flow, Journey};
 use super::pool::Answer;
+use super::posted::Posted;
 use super::serving::Asking;
-use crate::depot::{Arrival, Boarding, Depot, EntryHandle, Landing, Object, Outcome, await_landing};
+use crate::depot::{
+    Arrival, Boarding, Change, Depot, EntryHandle, Fetch, Landing, Object, Outcome, await_landing,
+};
 use crate::http::{SendError, check};
 
 /// How often a request looks again because the one it waited for brought nothing for it; then it goes by itself.
@@ -33,14 +37,18 @@ const BLOCK_BYTES: u64 = cache::BLOCK_BYTES as u64;
 pub(super) struct Quest<'c> {
     pub(super) connection: &'c Connection,
     pub(super) depot: Arc<Depot>,
-    pub(super) errand: Arc<Errand>,
+    /// Made once the server may have to be asked: most answers from what is kept do without.
+    errand: OnceLock<Arc<Errand>>,
     pub(super) family: Arc<Family>,
     pub(super) key: Key,
     /// Where it is a file that each has to be authorised for.
     pub(super) file: Option<FileName>,
+    head: &'c request::Parts,
     pub(super) method: &'c Method,
     /// As the client sent them.
     pub(super) headers: &'c HeaderMap,
+    /// The registered device that asks.
+    device: Option<Mac>,
     /// It brings a body, or wants another protocol.
     is_more: bool,
 }
@@ -61,37 +69,49 @@ pub(super) enum Found {
 
 impl<'c> Quest<'c> {
     /// `None` where the request has nothing to do with what is kept.
-    /// `is_more`: it brings a body, or wants another protocol.
-    pub(super) fn new(connection: &'c Connection, head: &'c request::Parts, is_more: bool) -> Option<Self> {
+    /// `is_more`: it brings a body, or wants another protocol. `device`: the registered one that asks.
+    pub(super) fn new(
+        connection: &'c Connection,
+        head: &'c request::Parts,
+        is_more: bool,
+        device: Option<Mac>,
+    ) -> Option<Self> {
         let depot = connection.workspaces.depot.clone()?;
         let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
         let key = Key::new(connection.name.as_str(), path)?;
         let family = Arc::clone(connection.workspaces.find(&connection.name)?.family());
         let file = family.file(connection.name.as_str(), path);
         let is_more = is_more || wants_events(&head.headers);
-        let mut sent = request::Builder::new().body(()).ok()?.into_parts().0;
-        (sent.headers, sent.uri) = (head.headers.clone(), head.uri.clone());
-        super::exchange::prepare(&mut sent, false);
-        for name in [header::RANGE, header::IF_RANGE] {
-            sent.headers.remove(name);
-        }
-        let errand = Arc::new(Errand {
-            gate: Arc::clone(&connection.gate),
-            workspaces: Arc::clone(&connection.workspaces),
-            depot: Arc::clone(&depot),
-            caller: connection.caller.clone(),
-            name: connection.name.clone(),
-            uri: sent.uri,
-            headers: sent.headers,
-            pace: None,
-        });
         let (method, headers) = (&head.method, &head.headers);
-        Some(Self { connection, depot, errand, family, key, file, method, headers, is_more })
+        let errand = OnceLock::new();
+        Some(Self { connection, depot, errand, family, key, file, head, method, headers, device, is_more })
+    }
+
+    /// What it takes to ask the server.
+    pub(super) fn errand(&self) -> &Arc<Errand> {
+        self.errand.get_or_init(|| {
+            let mut sent = Request::new(()).into_parts().0;
+            (sent.headers, sent.uri) = (self.head.headers.clone(), self.head.uri.clone());
+            super::exchange::prepare(&mut sent, false);
+            for name in [header::RANGE, header::IF_RANGE] {
+                sent.headers.remove(name);
+            }
+            Arc::new(Errand {
+                gate: Arc::clone(&self.connection.gate),
+                workspaces: Arc::clone(&self.connection.workspaces),
+                depot: Arc::clone(&self.depot),
+                caller: self.connection.caller.clone(),
+                name: self.connection.name.clone(),
+                uri: sent.uri,
+                headers: sent.headers,
+                pace: None,
+            })
+        })
     }
 
     /// Looks, and asks the server where that is needed.
     pub(super) async fn find(&self, journey: &mut Journey) -> Found {
-        let mut is_collapsed = false;
+        let (mut is_collapsed, mut arrived) = (false, None);
         self.heed_log_out().await;
         if self.is_more {
             return pass(Cause::Bypass, None);
@@ -100,9 +120,11 @@ impl<'c> Quest<'c> {
             let entry = self.depot.find(&self.key).await;
             let objects = entry.as_ref().map(EntryHandle::objects).unwrap_or_default();
             let now = self.depot.now();
+            let arrived = *arrived.get_or_insert(now);
             let lookup = look_up(&objects, self.method, self.headers, now);
+            // What takes a way to the server, or a while, is boxed: a hit shall not carry around the room for it.
             if matches!(lookup, Lookup::Fetch(_))
-                && let Some(found) = self.find_file(journey).await
+                && let Some(found) = Box::pin(self.find_file(journey)).await
             {
                 return found;
             }
@@ -117,6 +139,10 @@ impl<'c> Quest<'c> {
                 }
                 Lookup::Unavailable => return Found::Unavailable,
                 Lookup::Pass(cause) => return pass(cause, None),
+                // What another one asked the server after this one came is its answer as well: a class does not stand in line.
+                Lookup::Validate(object, _) if is_collapsed && self.is_answered(object, arrived) => {
+                    return self.serve(entry, object, true);
+                }
                 Lookup::Validate(object, cause) => {
                     (entry.clone().map(|entry| (entry, object.clone())), cause)
                 }
@@ -136,7 +162,9 @@ impl<'c> Quest<'c> {
             match self.depot.flights.board(name) {
                 // Between the look and the boarding somebody may have landed with it.
                 Boarding::Leader(_) if known.is_none() && self.has_come().await => is_collapsed = true,
-                Boarding::Leader(landing) => return self.fetch(journey, known, cause, landing).await,
+                Boarding::Leader(landing) => {
+                    return Box::pin(self.fetch(journey, known, cause, landing)).await;
+                }
                 Boarding::Follower(waiting) => match timeout(FOLLOW, await_landing(waiting)).await {
                     Ok(Outcome::Alone) | Err(_) => return pass(cause, Some("alone")),
                     Ok(Outcome::Again | Outcome::Pending) => is_collapsed = true,
@@ -144,6 +172,20 @@ impl<'c> Quest<'c> {
             }
         }
         pass(Cause::Bypass, Some("crowd"))
+    }
+
+    /// Whether the family's profile says that it is the same for everybody.
+    pub(super) fn is_for_all(&self) -> bool {
+        let is_plain = self.method == Method::GET && !self.is_more && self.file.is_none();
+        is_plain && self.family.is_for_all(self.key.path_and_query())
+    }
+
+    /// Whether what the server has said since `arrived` is an answer to this request as well. What it wants to be asked for each
+    /// time may be for some and not for others: whoever says who it is has it asked (RFC 9111 section 5.2.2.4).
+    fn is_answered(&self, object: &Object, arrived: Timestamp) -> bool {
+        let stored = &object.stored;
+        let is_for_each = stored.terms.no_cache && is_personal(self.headers);
+        stored.requested >= arrived && !stored.is_invalid && !is_for_each
     }
 
     /// Whether something is here, or coming, that was not there before.
@@ -171,10 +213,12 @@ impl<'c> Quest<'c> {
             // A part would break off.
             Lookup::Revalidate(object) | Lookup::Validate(object, _) if object.body.is_resting() => None,
             // It may be served in any case.
-            Lookup::Revalidate(object) => Some(self.serve_stale(entry?.clone(), object, Cause::Stale).await),
+            Lookup::Revalidate(object) => {
+                Some(Box::pin(self.serve_stale(entry?.clone(), object, Cause::Stale)).await)
+            }
             Lookup::Validate(object, cause) => {
                 let known = entry.map(|entry| (entry.clone(), (*object).clone()));
-                self.fall_back(known, Failure::Disconnected, *cause).await
+                Box::pin(self.fall_back(known, Failure::Disconnected, *cause)).await
             }
             Lookup::Fresh(_) | Lookup::Fetch(_) | Lookup::Unavailable | Lookup::Pass(_) => None,
         };
@@ -193,12 +237,20 @@ impl<'c> Quest<'c> {
     pub(super) fn serve_as(&self, entry: Option<EntryHandle>, object: &Object, status: CacheStatus) -> Found {
         let Some(entry) = entry else { return pass(Cause::UriMiss, None) };
         if object.body.file_key().is_none() && object.stored.audience == Audience::Everyone {
-            let device = self.connection.gate.device_of(&self.connection.caller);
-            self.connection.workspaces.favourites.note(&self.key, device.map(|device| device.mac));
+            self.connection.workspaces.favourites.note(&self.key, self.device);
         }
-        let asking = Asking { method: self.method, headers: self.headers, now: self.depot.now() };
-        let fetcher = Fetcher { errand: Arc::clone(&self.errand), entry, object: object.clone() };
-        Found::Kept(asking.answer(object, fetcher, status))
+        let asking = Asking {
+            method: self.method,
+            headers: self.headers,
+            now: self.depot.now(),
+            larder: &self.depot.larder,
+        };
+        Found::Kept(asking.answer(object, || self.fetcher(entry, object), status))
+    }
+
+    /// A reader's way to what is missing.
+    fn fetcher(&self, entry: EntryHandle, object: &Object) -> Arc<dyn Fetch> {
+        Arc::new(Fetcher { errand: Arc::clone(self.errand()), entry, object: object.clone() })
     }
 
     /// Asks the server, with what is known of it already; what comes is kept where it may be.
@@ -209,7 +261,7 @@ impl<'c> Quest<'c> {
         cause: Cause,
         landing: Landing,
     ) -> Found {
-        let mut headers = self.errand.headers.clone();
+        let mut headers = self.errand().headers.clone();
         if let Some((_, object)) = &known {
             for name in [header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE] {
                 headers.remove(name);
@@ -218,7 +270,7 @@ impl<'c> Quest<'c> {
         }
         let start = if known.is_none() { self.set_range(&mut headers) } else { None };
         let requested = self.depot.now();
-        let asking = self.connection.ask(self.errand.request(headers), &mut journey.passage, || true);
+        let asking = self.connection.ask(self.errand().request(headers), &mut journey.passage, || true);
         // With something to serve in its place, nobody waits long for a line that swallows packets.
         let outcome = match known.as_ref().filter(|(_, object)| self.helps_out(object)) {
             Some(_) => timeout(PATIENCE, asking).await.unwrap_or(Err(SendError::TimedOut)),
@@ -331,10 +383,11 @@ impl<'c> Quest<'c> {
         let Some(room) = room else { return self.serve_as(Some(entry), object, status) };
         // All of it, whatever the browser has of it already: that one says nothing.
         let now = self.depot.now();
-        let asking = Asking { method: self.method, headers: &HeaderMap::new(), now };
-        let fetcher = Fetcher { errand: Arc::clone(&self.errand), entry, object: object.clone() };
+        let no_fields = HeaderMap::new();
+        let asking = Asking { method: self.method, headers: &no_fields, now, larder: &self.depot.larder };
         let notice = self.connection.gate.pages().stale_notice(object.stored.age_ms(now) / 1_000);
-        match banner::put(asking.answer(object, fetcher, status), notice, room).await {
+        let answer = asking.answer(object, || self.fetcher(entry, object), status);
+        match banner::put(answer, notice, room).await {
             Ok(page) => Found::Kept(page),
             Err(_) => Found::Failed(SendError::LineDown),
         }
@@ -358,7 +411,7 @@ impl<'c> Quest<'c> {
             Ok((Arrival { entry, object, place }, stream)) => {
                 self.depot.note_shared(Depot::name(&self.key));
                 let (head, body) = response.into_parts();
-                self.errand.bring((entry.clone(), object.clone(), place), stream, body);
+                self.errand().bring((entry.clone(), object.clone(), place), stream, body);
                 tell(Outcome::Again);
                 let status = CacheStatus { is_stored: true, ..status };
                 if object.body.file_key().is_some() {
@@ -383,7 +436,11 @@ impl<'c> Quest<'c> {
     fn revalidate_behind(&self, entry: Option<EntryHandle>, object: &Object) {
         let Some(entry) = entry else { return };
         let Boarding::Leader(landing) = self.depot.flights.board(Depot::name(&self.key)) else { return };
-        let (errand, depot, object) = (Arc::clone(&self.errand), Arc::clone(&self.depot), object.clone());
+        // Between the look and the boarding the server may have answered somebody: then it is not stale any more.
+        if !entry.objects().iter().any(|it| Arc::ptr_eq(&it.stored, &object.stored)) {
+            return;
+        }
+        let (errand, depot, object) = (Arc::clone(self.errand()), Arc::clone(&self.depot), object.clone());
         let (key, client) = (self.key.clone(), self.headers.clone());
         tokio::spawn(async move {
             let mut headers = errand.headers.clone();
@@ -412,17 +469,32 @@ impl<'c> Quest<'c> {
         });
     }
 
-    /// What an answer to a request that was passed on changes in what is kept.
-    pub(super) async fn heed(&self, status: StatusCode, response: &HeaderMap, requested: Timestamp) {
-        for key in invalidated(self.method, &self.key, status, response) {
-            self.depot.invalidate(&key).await;
+    /// A request that may change something is about to be passed on.
+    pub(super) fn begin_change(&self) -> Option<Change> {
+        (!is_safe(self.method)).then(|| self.depot.begin_change(&self.key))
+    }
+
+    /// What an answer to a request that was passed on changes in what is kept; and what is to be kept of it, once it is here.
+    pub(super) async fn heed(
+        &self,
+        response: &Response<Answer>,
+        requested: Timestamp,
+        begun: Option<Change>,
+    ) -> Option<Posted> {
+        let (status, fields) = (response.status(), response.headers());
+        let keys = invalidated(self.method, &self.key, status, fields);
+        // Before anything is waited for: changes have an order.
+        let change = begun.and_then(|begun| self.depot.end_change(&self.key, begun, &keys));
+        for key in &keys {
+            self.depot.invalidate(key).await;
         }
         if self.method == Method::HEAD && status == StatusCode::OK {
-            self.heed_head(response, requested).await;
+            self.heed_head(fields, requested).await;
         }
         if self.method == Method::GET && !self.is_more {
-            self.heed_passed(status, response, requested);
+            self.heed_passed(status, fields, requested);
         }
+        self.posted(response, requested, change?)
     }
 
     /// Whether those who ask next should wait for each other.

@@ -11,7 +11,7 @@ use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::{Body, Incoming};
 use hyper::upgrade::{self, OnUpgrade};
-use model::{AccessKind, End, Fault, Host};
+use model::{AccessKind, End, Fault, Host, Subject};
 use policy::Target;
 use wire::http::{Authority, find_authority};
 
@@ -28,9 +28,10 @@ use super::upload::Upload;
 use crate::dial::DialError;
 use crate::http::{
     Metered, Objection, SendError, accept_language, cause_of, check, discard, host_fields, is_plainly_coded,
-    page_reply, prepare_request, prepare_response, status_of, wants_websocket,
+    leave_one_question, page_reply, prepare_request, prepare_response, status_of, wants_websocket,
 };
 use crate::passage::Passage;
+use crate::seats::Client;
 
 /// What flows to a device.
 pub(super) type Flow = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
@@ -52,11 +53,16 @@ impl Connection {
         self.caller.seat.decide();
         let passage = match self.judge(&request) {
             Ok(passage) => passage,
-            Err(objection) => return self.object(request, &objection).await,
+            Err(objection) => return Box::pin(self.object(request, &objection)).await,
         };
-        match self.workspaces.turnstile.enter(self.gate.client_of(&self.caller)) {
+        // As it was judged: to find out who asks once more tells nothing new.
+        let client = match passage.subject() {
+            Some(subject) => Client::of(subject, self.caller.address.ip()),
+            None => self.gate.client_of(&self.caller),
+        };
+        match self.workspaces.turnstile.enter(client) {
             Some(turn) => self.forward(request, Journey { passage, turn }).await,
-            None => self.turn_back(request, passage).await,
+            None => Box::pin(self.turn_back(request, passage)).await,
         }
     }
 
@@ -125,9 +131,16 @@ impl Connection {
             Ok(body) => body,
             Err(error) => return self.fail(journey, &error, &plea),
         };
-        let quest = Quest::new(self, &head, upgrade.is_some() || !body.is_end_stream());
+        let device = match journey.passage.subject() {
+            Some(Subject::Device(device)) => Some(device.mac),
+            Some(Subject::Unknown(_)) | None => None,
+        };
+        let quest = Quest::new(self, &head, upgrade.is_some() || !body.is_end_stream(), device);
         let found = match &quest {
-            Some(quest) => self.within_limit(async { Ok(quest.find(&mut journey).await) }).await,
+            Some(quest) => {
+                let finding = async { Ok(self.find(quest, &head, device, &mut journey).await) };
+                self.within_limit(finding).await
+            }
             None => Ok(Found::Pass(None)),
         };
         let told = match found.unwrap_or_else(Found::Failed) {
@@ -140,26 +153,34 @@ impl Connection {
             Found::Pass(told) => told,
         };
         if self.prober().is_down() {
-            plea.let_go().await;
+            Box::pin(plea.let_go()).await;
             return self.fail(journey, &SendError::LineDown, &plea);
         }
         let request = self.build(&head, body, upgrade.is_some(), &journey.passage);
-        let requested = quest.as_ref().map(Quest::now);
+        let asked = quest.as_ref().map(|quest| (quest, quest.now(), quest.begin_change()));
         // Of what may have arrived the server's answer is waited for.
         let is_given_up = || plea.is_safe || plea.is_half_sent();
-        let outcome = self.within_limit(self.ask(request, &mut journey.passage, is_given_up)).await;
+        let asking = Box::pin(self.ask(request, &mut journey.passage, is_given_up));
+        let outcome = self.within_limit(asking).await;
         match outcome.and_then(|response| check(response, upgrade.is_some())) {
             Ok(mut response) => {
-                if let Some((quest, requested)) = quest.as_ref().zip(requested) {
-                    quest.heed(response.status(), response.headers(), requested).await;
-                }
+                let posted = match asked {
+                    Some((quest, requested, change)) => {
+                        Box::pin(quest.heed(&response, requested, change)).await
+                    }
+                    None => None,
+                };
                 if let Some(told) = told {
                     add_status(response.headers_mut(), told);
                 }
-                self.respond(response, journey, upgrade)
+                let reply = self.respond(response, journey, upgrade);
+                match posted {
+                    Some(posted) => posted.note(reply),
+                    None => reply,
+                }
             }
             Err(error) => {
-                plea.let_go().await;
+                Box::pin(plea.let_go()).await;
                 self.fail(journey, &error, &plea)
             }
         }
@@ -324,10 +345,11 @@ where
 }
 
 /// Prepares the head of a request for the workspace. A device that calls itself a surrogate is not believed (W3C, Edge Architecture
-/// Specification): a server would speak to it, in answers that others get.
+/// Specification): a server would speak to it, in answers that others get. Nor is what it says of other questions than its own.
 pub(super) fn prepare(head: &mut request::Parts, is_websocket: bool) {
     prepare_request(head, is_websocket);
     head.headers.remove("surrogate-capability");
+    leave_one_question(head);
     join_cookies(&mut head.headers);
 }
 

@@ -85,7 +85,7 @@ impl Plea {
             self.hold = Some(hold);
             return Ok(Either::Left(body));
         }
-        let bytes = self.collect(body).await?;
+        let bytes = Box::pin(self.collect(body)).await?;
         self.form = Some(match parts {
             Some(boundary) => Form::Parts(boundary, bytes.clone()),
             None => Form::Plain(bytes.clone()),

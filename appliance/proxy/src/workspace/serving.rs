@@ -1,5 +1,6 @@
 //! An answer from what is kept.
 
+use std::cell::LazyCell;
 use std::sync::Arc;
 
 use ::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
@@ -7,14 +8,13 @@ use cache::{
     CacheStatus, ContentRange, Multipart, RangeSet, Resolved, Span, is_known_to_client, is_range_wanted,
 };
 use futures_util::stream;
-use http_body_util::{BodyExt, Empty, StreamBody};
+use http_body_util::{BodyExt, Empty, Full, StreamBody};
 use hyper::body::Frame;
 use model::Timestamp;
 
-use super::errand::Fetcher;
 use super::exchange::Flow;
 use super::measure::Measured;
-use crate::depot::{Fetch, Object, Reader};
+use crate::depot::{Fetch, Larder, Object, Reader};
 
 /// How the cache tells what it did (RFC 9211).
 pub(super) const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
@@ -33,6 +33,7 @@ pub(super) struct Asking<'r> {
     pub(super) method: &'r Method,
     pub(super) headers: &'r HeaderMap,
     pub(super) now: Timestamp,
+    pub(super) larder: &'r Arc<Larder>,
 }
 
 /// What of a body is sent.
@@ -44,17 +45,46 @@ enum Share {
 }
 
 impl Asking<'_> {
-    /// The answer, for a client's conditions and ranges.
-    pub(super) fn answer(&self, object: &Object, fetcher: Fetcher, status: CacheStatus) -> Response<Flow> {
+    /// The answer, for a client's conditions and ranges. `fetch` is a reader's way to what is missing; where nothing is read, or all
+    /// of it is in memory, it is not asked for.
+    pub(super) fn answer(
+        &self,
+        object: &Object,
+        fetch: impl FnOnce() -> Arc<dyn Fetch>,
+        status: CacheStatus,
+    ) -> Response<Flow> {
         let mut headers = object.stored.present(self.now);
         let ttl_s = object.stored.left_ms(self.now).div_euclid(1_000);
         add_status(&mut headers, CacheStatus { ttl_s: Some(ttl_s), ..status });
         let (code, share) = self.settle(object, &mut headers);
-        let fetch: Arc<dyn Fetch> = Arc::new(fetcher);
-        let mut response = Response::new(flow(object, &fetch, share));
+        let mut response = Response::new(self.flow(object, fetch, share));
         *response.status_mut() = code;
         *response.headers_mut() = headers;
         response
+    }
+
+    fn flow(&self, object: &Object, fetch: impl FnOnce() -> Arc<dyn Fetch>, share: Share) -> Flow {
+        let fetch = LazyCell::new(fetch);
+        let reader = |at: u64, end: u64| {
+            let (body, fetch) = (Arc::clone(&object.body), Arc::clone(LazyCell::force(&fetch)));
+            Reader::new(body, at, end, fetch, Arc::clone(self.larder))
+        };
+        let (left, pieces) = match share {
+            Share::None => return Empty::new().map_err(|never| match never {}).boxed_unsync(),
+            Share::Whole => match self.larder.whole(&object.body) {
+                Some(bytes) => return Full::new(bytes).map_err(|never| match never {}).boxed_unsync(),
+                None => (object.body.length(), vec![Piece::Read(reader(0, u64::MAX))]),
+            },
+            Share::Part(span) => (Some(span.len()), vec![Piece::Read(reader(span.start(), span.end()))]),
+            Share::Parts(parts, multipart) => {
+                let bytes = multipart.body_bytes(&parts);
+                let pieces = parts.iter().flat_map(|span| {
+                    [Piece::Text(multipart.part_head(*span)), Piece::Read(reader(span.start(), span.end()))]
+                });
+                (Some(bytes), pieces.chain([Piece::Text(multipart.tail())]).collect())
+            }
+        };
+        stream_of(pieces, left)
     }
 
     /// The status, the fields that go with it, and the share of the body (RFC 9110 section 13.2.2).
@@ -112,20 +142,8 @@ pub(super) fn add_status(headers: &mut HeaderMap, status: CacheStatus) {
     }
 }
 
-fn flow(object: &Object, fetch: &Arc<dyn Fetch>, share: Share) -> Flow {
-    let reader = |at: u64, end: u64| Reader::new(Arc::clone(&object.body), at, end, Arc::clone(fetch));
-    let (left, pieces) = match share {
-        Share::None => return Empty::new().map_err(|never| match never {}).boxed_unsync(),
-        Share::Whole => (object.body.length(), vec![Piece::Read(reader(0, u64::MAX))]),
-        Share::Part(span) => (Some(span.len()), vec![Piece::Read(reader(span.start(), span.end()))]),
-        Share::Parts(parts, multipart) => {
-            let bytes = multipart.body_bytes(&parts);
-            let pieces = parts.iter().flat_map(|span| {
-                [Piece::Text(multipart.part_head(*span)), Piece::Read(reader(span.start(), span.end()))]
-            });
-            (Some(bytes), pieces.chain([Piece::Text(multipart.tail())]).collect())
-        }
-    };
+/// The pieces one after the other, so many bytes of them.
+fn stream_of(pieces: Vec<Piece>, left: Option<u64>) -> Flow {
     let frames = stream::unfold(pieces.into_iter().rev().collect::<Vec<_>>(), |mut pieces| async move {
         loop {
             match pieces.last_mut()? {

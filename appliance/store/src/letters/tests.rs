@@ -197,7 +197,8 @@ fn a_sheet_replaces_the_one_before_and_touches_no_rule_of_all_schools() {
     assert_eq!(store.commune_content().unwrap(), Some((0, 2)));
     let first = store.preparations().unwrap()[0].clone();
     store.note_preparation(first.id, PreparationStage::Here, None, at(1)).unwrap();
-    assert!(!store.remove_preparation(first.id, None).unwrap(), "nobody in the school takes it back");
+    let by = (&"M. Petit".parse().unwrap(), None);
+    assert!(!store.remove_preparation(first.id, None, by).unwrap(), "nobody in the school takes it back");
     let newer = CommuneDocument { serial: 8, signer: "hub".to_owned() };
     store.replace_commune_rules(&newer, &[], &hub, (at(0), SYNCHRONISED)).unwrap();
     assert_eq!(standing(&store), ["own.example"]);

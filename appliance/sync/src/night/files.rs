@@ -28,6 +28,11 @@ const SOON_MS: i64 = 3_600_000;
 /// What the hub keeps a file for at least once its time was shortened, and a day: what it keeps no longer than that is not told again.
 const PATIENCE_MS: i64 = 8 * 86_400_000;
 
+/// What is held stays at the hub for so long from the night on, by which it is said again once a month of that is over: a box that burns does not
+/// take with it what somebody holds.
+const HELD_MS: i64 = 365 * 86_400_000;
+const HELD_AGAIN_MS: i64 = 30 * 86_400_000;
+
 /// What a night may take of the line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -44,9 +49,17 @@ pub struct StandingFile {
     pub file: SealedFile,
     /// When it has to be gone, in milliseconds since 1970.
     pub until_ms: i64,
+    /// Whether a hold is in force that may be about it.
+    pub is_held: bool,
 }
 
 impl StandingFile {
+    /// When it has to be gone from the hub, seen from now.
+    fn until_at_hub(&self, now: Timestamp) -> i64 {
+        let held = if self.is_held { now.unix_ms().saturating_add(HELD_MS) } else { i64::MIN };
+        self.until_ms.max(held)
+    }
+
     /// Whether it may go: only readers of the school can read it, and the hub takes so much.
     #[must_use]
     pub fn is_fit(&self) -> bool {
@@ -69,7 +82,7 @@ pub(super) fn send(
     let (mut files, mut bytes, mut damaged) = (0, 0, None);
     let is_missing = |it: &StandingFile| it.is_fit() && !kept.contains(&it.file.hash.to_string());
     for file in standing_files(log, now).into_iter().filter(is_missing) {
-        match send_one(client, vault, &file, limits, watch) {
+        match send_one(client, vault, (&file, now), limits, watch) {
             Ok(Some(sent)) => {
                 files += 1;
                 bytes += sent;
@@ -86,7 +99,8 @@ pub(super) fn send(
     damaged.map_or(Ok((files, bytes)), Err)
 }
 
-/// Tells the hub of files whose time has become shorter, or that are gone already: it keeps none for longer than the school but for a week.
+/// Tells the hub of files whose time has become shorter, or that are gone already: it keeps none for longer than the school but for a week. What is
+/// held it keeps as long as the school does.
 fn shorten(
     client: &Client,
     log: &Log,
@@ -94,39 +108,60 @@ fn shorten(
     now: Timestamp,
     watch: &mut dyn Watch,
 ) -> Result<(), SyncError> {
-    let standing: BTreeMap<String, i64> =
-        standing_files(log, now).into_iter().map(|it| (it.file.hash.to_string(), it.until_ms)).collect();
+    let standing: BTreeMap<String, (i64, bool)> = list_files(log, now)
+        .into_iter()
+        .map(|it| (it.file.hash.to_string(), (it.until_at_hub(now), it.is_held)))
+        .collect();
     for (_, file, name) in log.seals().flat_map(|seal| seal.files()) {
         let hash = file.hash.to_string();
         let Some(at_hub) = at_hub.get(&hash) else { continue };
         // What is over has no time left; a hub takes no time that is over.
-        let until = standing.get(&hash).copied().unwrap_or(now.unix_ms().saturating_add(SOON_MS));
-        if *at_hub <= until.max(now.unix_ms().saturating_add(PATIENCE_MS)) {
+        let soon = (now.unix_ms().saturating_add(SOON_MS), false);
+        let (until, is_held) = standing.get(&hash).copied().unwrap_or(soon);
+        if !is_news(*at_hub, until, is_held, now) {
             continue;
         }
-        let about = vec![("name", name), ("until_ms", until.to_string())];
+        let about = about(name, until, is_held);
         let parcel = Parcel { path: format!("/api/v1/files/{hash}"), about };
         patiently(watch, || client.append(&parcel, (file.bytes, file.bytes), &[]))?;
     }
     Ok(())
 }
 
-/// The files of the log that are there still, and whose time is not over. The hub keeps each as long as the school; what is held after its time is
-/// held in the school alone.
+/// Whether the hub has to hear of another end of a file than it knows.
+fn is_news(at_hub: i64, until: i64, is_held: bool, now: Timestamp) -> bool {
+    let is_shorter = at_hub > until.max(now.unix_ms().saturating_add(PATIENCE_MS));
+    is_shorter || (is_held && at_hub < until.saturating_sub(HELD_AGAIN_MS))
+}
+
+/// What is said of a file beside its bytes. A hub of before there were holds does not look at them.
+fn about(name: String, until_ms: i64, is_held: bool) -> Vec<(&'static str, String)> {
+    let held = is_held.then(|| ("held", "true".to_owned()));
+    [("name", name), ("until_ms", until_ms.to_string())].into_iter().chain(held).collect()
+}
+
+/// The files of the log that are there still, and whose time is not over: those that go to the hub, which keeps each as long as the school.
 #[must_use]
 pub fn standing_files(log: &Log, now: Timestamp) -> Vec<StandingFile> {
+    list_files(log, now).into_iter().filter(|it| it.until_ms > now.unix_ms()).collect()
+}
+
+/// The same, and those that are there for a hold alone: what the hub has of these, it keeps.
+fn list_files(log: &Log, now: Timestamp) -> Vec<StandingFile> {
     let gone = log.expiries();
     let chronicle = Chronicle::new(log.leaves(), now);
     let retention = settled(log.leaves(), &chronicle, now);
+    let holds = log.holds();
     let mut list = Vec::new();
     for seal in log.seals() {
         let bounds = chronicle.bounds(seal.number);
+        let is_held = holds.values().any(|(_, hold)| hold.covers(seal, &bounds));
         for (field, file, name) in seal.files() {
             let days = log.days_kept(seal.number, field, &retention);
             // Nobody knows yet when its records were made: no earlier than now.
             let until = due(&bounds, seal, days).unwrap_or_else(|| after(now, days));
-            if !gone.contains_key(&(seal.number, field)) && until > now {
-                list.push(StandingFile { name, file: *file, until_ms: until.unix_ms() });
+            if !gone.contains_key(&(seal.number, field)) && (until > now || is_held) {
+                list.push(StandingFile { name, file: *file, until_ms: until.unix_ms(), is_held });
             }
         }
     }
@@ -137,15 +172,16 @@ pub fn standing_files(log: &Log, now: Timestamp) -> Vec<StandingFile> {
 fn send_one(
     client: &Client,
     vault: &Folder,
-    StandingFile { name, file, until_ms }: &StandingFile,
+    (standing, now): (&StandingFile, Timestamp),
     limits: Limits,
     watch: &mut dyn Watch,
 ) -> Result<Option<u64>, SyncError> {
+    let StandingFile { name, file, is_held, .. } = standing;
     let source = match vault.open_sealed(name) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         opened => opened.map_err(|error| disk(name, error))?,
     };
-    let about = vec![("name", name.clone()), ("until_ms", until_ms.to_string())];
+    let about = about(name.clone(), standing.until_at_hub(now), *is_held);
     let parcel = Parcel { path: format!("/api/v1/files/{}", file.hash), about };
     let mut read = |piece: &mut [u8], offset: u64| {
         source.read_exact_at(piece, offset).map_err(|error| disk(name, error))
@@ -235,6 +271,9 @@ pub(crate) fn pause(bytes: u64, limits: Limits) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use archive::{Fact, Hash, Hold, Lift, Seal, SigningKey};
+    use model::ClockQuality;
+
     use super::*;
 
     /// Waits for nothing, and says so often that a night goes on.
@@ -264,6 +303,71 @@ mod tests {
         assert!(matches!(ask(WAITS_MAX, WAITS_MAX), (Ok(()), 4)));
         assert!(matches!(ask(9, 9), (Err(SyncError::Refused(Refusal::TooOften)), 4)));
         assert!(matches!(ask(9, 1), (Err(SyncError::Stopped), 2)));
+    }
+
+    const DAY_MS: i64 = 86_400_000;
+
+    fn day(number: i64) -> Timestamp {
+        Timestamp::from_unix_ms(1_795_392_000_000 + number * DAY_MS)
+    }
+
+    /// Two days that are sealed: of day 0 and of day 1.
+    fn log() -> (Log, SigningKey) {
+        let (mut log, key) = (Log::default(), SigningKey::of_box([7; 32]).unwrap());
+        for number in 0..2_u64 {
+            let from = i64::try_from(number).unwrap();
+            let bytes = number.to_le_bytes();
+            let file = SealedFile { form: Form::Encrypted, bytes: 8, hash: Hash::of(&bytes), rows: 1 };
+            let seal = Seal {
+                number: 1,
+                previous: None,
+                file,
+                parts: Vec::new(),
+                day: "2026-11-23".to_owned(),
+                segments: (number + 1, number + 1),
+                sequences: (number, number + 1),
+                records: 1,
+                times: Some((day(from), day(from))),
+                clocks: [1, 0, 0],
+                set_back_ms: 0,
+                unreadable: 0,
+                sealed: day(from + 1),
+                sealed_clock: ClockQuality::Synchronised,
+                tail: None,
+            };
+            log.append(seal, &key);
+        }
+        (log, key)
+    }
+
+    fn hold(from: i64, to: i64) -> Fact {
+        let (author, reason) = ("La direction".parse().unwrap(), "réquisition 26/123".parse().unwrap());
+        Fact::Hold(Hold { from: Some(day(from)), to: Some(day(to)), device: None, author, reason })
+    }
+
+    #[test]
+    fn what_is_held_is_held_at_the_hub_too() {
+        let (mut log, key) = log();
+        let now = day(400);
+        let list = |log: &Log| -> Vec<(bool, i64)> {
+            let files = list_files(log, now).into_iter();
+            files.map(|it| (it.is_held, (it.until_at_hub(now) - now.unix_ms()) / DAY_MS)).collect()
+        };
+        assert_eq!(list(&log), [], "their year is over");
+        log.state((day(30), ClockQuality::Synchronised), hold(-1, 1), &key);
+        let held = log.holds().into_keys().next().unwrap();
+        assert_eq!(list(&log).first(), Some(&(true, 365)));
+        assert!(standing_files(&log, now).is_empty(), "it is not sent anew for that");
+        let (until, at) = (now.unix_ms() + HELD_MS, |days: i64| now.unix_ms() + days * DAY_MS);
+        for (at_hub, expected) in [(at(1), true), (at(334), true), (at(336), false), (at(365), false)] {
+            assert_eq!(is_news(at_hub, until, true, now), expected, "day {}", (at_hub - at(0)) / DAY_MS);
+        }
+        let (author, reason) = ("La direction".parse().unwrap(), "affaire classée".parse().unwrap());
+        let lift = Lift { hold: held, author, reason };
+        log.state((day(60), ClockQuality::Synchronised), Fact::Lift(lift), &key);
+        assert_eq!(list(&log), [], "it is lifted");
+        assert!(is_news(until, at(0) + SOON_MS, false, now), "and the hub hears of it");
+        assert!(!is_news(at(3), at(20), false, now), "nothing but a hold makes a time longer");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixDatagram;
 use std::thread::JoinHandle;
 
-use wifi::{Channel, Country, DeviceKey, Passphrase, Security, Ssid};
+use wifi::{Channel, Country, DeviceKey, Passphrase, Power, Security, Ssid};
 
 use super::*;
 
@@ -79,6 +79,7 @@ fn setup(ssid: &str) -> Setup {
         passphrase: Some(passphrase),
         channel: Channel::new(36).unwrap(),
         country: Country::FRANCE,
+        power: Power::default(),
         isolates_stations: false,
         bridges: vec![],
     }
@@ -137,6 +138,22 @@ fn another_key_is_another_stamp_and_another_name_another_setup() {
     let after = radio.stamps(&rekeyed);
     assert!(after.setup == before.setup && after.keys != before.keys);
     assert_ne!(radio.stamps(&setup("hetre")).setup, before.setup);
+}
+
+/// hostapd has no word for it: the kernel is told, and without that the radio sends as loud as the country allows.
+#[test]
+fn the_kernel_is_told_how_loud_a_radio_may_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let (script, told) = (folder.path().join("iw"), folder.path().join("told"));
+    fs::write(&script, format!("#!/bin/sh\necho \"$*\" > '{}'\n", told.display())).unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut radio = HostapdRadio { power_program: script.into(), ..radio(folder.path(), "hostapd") };
+    radio.limit_power(Power::new(13).unwrap()).unwrap();
+    assert_eq!(fs::read_to_string(&told).unwrap(), "dev lo set txpower fixed 1300\n");
+    radio.power_program = "/bin/false".into();
+    assert!(radio.limit_power(Power::default()).unwrap_err().to_string().contains("/bin/false"));
+    radio.power_program = "no-such-program".into();
+    assert!(radio.limit_power(Power::default()).unwrap_err().to_string().contains("no-such-program"));
 }
 
 #[test]

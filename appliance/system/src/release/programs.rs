@@ -64,10 +64,20 @@ pub fn restart() -> Result<(), ProgramError> {
 }
 
 /// Why the start before this one failed, as its health check told the system's journal: one line.
+///
+/// All of the journal's folder is read: a machine whose firmware has no identity has another at each start, and a folder for each.
 #[must_use]
 pub fn last_words() -> String {
-    let arguments =
-        ["--boot=-1", "--unit", HEALTH_UNIT, "--output=cat", "--no-pager", "--quiet", "--lines=200"];
+    let arguments = [
+        "--directory=/var/log/journal",
+        "--boot=-1",
+        "--unit",
+        HEALTH_UNIT,
+        "--output=cat",
+        "--no-pager",
+        "--quiet",
+        "--lines=200",
+    ];
     match run("journalctl", &arguments) {
         Ok(journal) => faults(&journal),
         Err(error) => tidy(&format!("its journal cannot be read: {error}")),

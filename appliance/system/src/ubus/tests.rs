@@ -3,7 +3,7 @@
 mod access_point;
 mod firmware;
 
-use wifi::{Channel, Country, Security};
+use wifi::{Channel, Country, Power, Security};
 
 use super::*;
 use access_point::{AccessPoint, PASSWORD, Running, start};
@@ -53,6 +53,7 @@ fn setup() -> Setup {
         keys: vec![],
         channel: Channel::new(36).unwrap(),
         country: Country::FRANCE,
+        power: Power::default(),
         isolates_stations: false,
         bridges: vec![],
     }
@@ -147,12 +148,78 @@ fn a_power_cut_in_the_middle_is_put_right() {
     let stamps = lab.radio.stamps(&setup());
     let found = lab.radio.look(Some(&setup())).unwrap();
     assert!(found.is_sending && found.setup != Some(stamps.setup), "{found:?}");
-    lab.state().loses_power = true;
+    lab.state().loses_power_at = Some(1);
     assert!(lab.radio.apply(Step::Silence, Some(&setup())).is_err());
     lab.radio.apply(Step::Silence, Some(&setup())).unwrap();
     lab.radio.apply(Step::SetUp, Some(&setup())).unwrap();
     assert_eq!(lab.radio.look(Some(&setup())).unwrap().setup, Some(stamps.setup));
     assert_eq!(lab.sending(), [""; 0]);
+}
+
+/// What is to be put right, whatever came of a step before: the next ones do.
+fn put_right(lab: &mut Lab, what: &str) {
+    for step in [Step::Silence, Step::SetUp] {
+        lab.radio.apply(step, Some(&setup())).unwrap_or_else(|error| panic!("{what}: {error}"));
+    }
+    let (stamps, found) = (lab.radio.stamps(&setup()), lab.radio.look(Some(&setup())).unwrap());
+    assert_eq!((found.setup, found.is_sending), (Some(stamps.setup), false), "{what}");
+    assert_eq!(lab.sending(), [""; 0], "{what}");
+}
+
+/// One call after the other, until the step has fewer.
+#[test]
+fn a_power_cut_at_any_call_is_put_right() {
+    for call in 1..100 {
+        let mut lab = Lab::new();
+        lab.state().loses_power_at = Some(call);
+        let outcome = lab.radio.apply(Step::SetUp, Some(&setup()));
+        if lab.state().loses_power_at.take().is_some() {
+            outcome.unwrap();
+            assert!(call > 6, "the step has {call} calls");
+            return;
+        }
+        put_right(&mut lab, &format!("power cut at call {call}"));
+    }
+    panic!("a step without an end");
+}
+
+#[test]
+fn a_session_that_ends_after_any_call_is_put_right() {
+    for call in 1..100 {
+        let mut lab = Lab::new();
+        lab.state().forgets_after = Some(call);
+        let outcome = lab.radio.apply(Step::SetUp, Some(&setup()));
+        if lab.state().forgets_after.take().is_some() {
+            outcome.unwrap();
+            assert!(call > 6, "the step has {call} calls");
+            return;
+        }
+        // What nobody confirmed is taken back.
+        lab.state().pass_time();
+        put_right(&mut lab, &format!("session over after call {call}"));
+    }
+    panic!("a step without an end");
+}
+
+/// Each method that a step needs, refused: told by its name, and half a change is not taken for a whole one.
+#[test]
+fn each_right_that_is_missing_is_told_by_its_name() {
+    for call in ["uci get", "uci add", "uci set", "uci apply", "uci confirm"] {
+        let mut lab = Lab::new();
+        lab.state().denied = vec![call];
+        let told = lab.refusal(Step::SetUp);
+        assert!(told.contains(&format!("access denied to {call}")) && told.contains("preau.json"), "{told}");
+        lab.state().denied.clear();
+        lab.state().pass_time();
+        assert_eq!(lab.radio.look(Some(&setup())).unwrap().setup, None, "{call}: nothing of it stands");
+        put_right(&mut lab, call);
+    }
+    for call in ["network.wireless status", "file write"] {
+        let mut lab = Lab::new();
+        lab.state().denied = vec![call];
+        let told = lab.radio.look(Some(&setup())).unwrap_err().to_string();
+        assert!(told.contains(&format!("access denied to {call}")), "{told}");
+    }
 }
 
 #[test]
@@ -211,6 +278,9 @@ fn each_error_of_uhttpd_and_of_ubus_is_told_for_what_it_is() {
         ("uci get", "result", json!([3]), "uci get: no such method"),
         ("uci get", "result", json!([9]), "uci get: status 9"),
         ("uci set", "result", json!([4]), "uci set: not found"),
+        // A configuration that is not in its access control list.
+        ("uci get", "result", json!([6]), "uci get: permission denied"),
+        ("uci set", "result", json!([6]), "uci set: permission denied"),
         ("session login", "result", json!([6]), "the password of `preau` is another one"),
         ("session login", "result", json!([0, {}]), "a session without a number"),
         ("uci confirm", "result", json!([5]), "took the change back"),

@@ -78,6 +78,7 @@ pub fn apple_profile(
     }
     let mut bytes = Vec::new();
     Value::Dictionary(whole).to_writer_xml(&mut bytes).map_err(WriteError::new)?;
+    super::reread::check_apple(&bytes, network)?;
     Ok(bytes)
 }
 

@@ -36,7 +36,9 @@ pub fn chromeos_configuration(network: &Network, trust: Option<&Trust>) -> Resul
         }],
         "Certificates": certificates,
     });
-    serde_json::to_string_pretty(&configuration).map_err(WriteError::new)
+    let text = serde_json::to_string_pretty(&configuration).map_err(WriteError::new)?;
+    super::reread::check_chromeos(&text, network)?;
+    Ok(text)
 }
 
 /// The same for the same thing, so that a later file replaces an earlier one.

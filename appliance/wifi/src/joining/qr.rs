@@ -8,10 +8,19 @@ use crate::Network;
 /// Smallest side of the picture, in pixels of the page; it grows with the page.
 const SIDE_PIXELS_MIN: u32 = 320;
 
-/// The text is too long for a picture.
+/// What the picture corrects, from the largest squares on.
+const LEVELS: [EcLevel; 3] = [EcLevel::L, EcLevel::M, EcLevel::Q];
+
+/// There is no picture.
 #[derive(Debug, thiserror::Error)]
-#[error("the network's name and key are too long for a picture")]
-pub struct QrError(#[source] qrcode::types::QrError);
+pub enum QrError {
+    /// The text is too long for one.
+    #[error("the network's name and key are too long for a picture")]
+    Long(#[source] qrcode::types::QrError),
+    /// Another program than what drew it reads something else.
+    #[error("another reader does not find the network in the picture")]
+    Misread,
+}
 
 /// `WIFI:T:WPA;S:name;P:key;;`, as ZXing defined it and the Wi-Fi Alliance took it over (WPA3 Specification section 7.1).
 #[must_use]
@@ -20,13 +29,23 @@ pub fn qr_text(network: &Network) -> String {
     format!("WIFI:T:WPA;S:{name};P:{key};;")
 }
 
-/// The picture, as SVG. A tablet reads it from the back of the room: with the lowest correction its squares are largest.
+/// The picture, as SVG. A tablet reads it from the back of the room: with the lowest correction its squares are largest. One that another
+/// reader does not read gets more correction.
 ///
 /// # Errors
 /// [`QrError`]; no network's text is so long.
 pub fn qr_svg(network: &Network) -> Result<String, QrError> {
-    let code = QrCode::with_error_correction_level(qr_text(network), EcLevel::L).map_err(QrError)?;
-    Ok(code.render::<svg::Color<'_>>().min_dimensions(SIDE_PIXELS_MIN, SIDE_PIXELS_MIN).build())
+    let text = qr_text(network);
+    for level in LEVELS {
+        let code = QrCode::with_error_correction_level(&text, level).map_err(QrError::Long)?;
+        if super::reread::read_picture(&code).as_ref() == Some(&text) {
+            return Ok(code
+                .render::<svg::Color<'_>>()
+                .min_dimensions(SIDE_PIXELS_MIN, SIDE_PIXELS_MIN)
+                .build());
+        }
+    }
+    Err(QrError::Misread)
 }
 
 fn escape(text: &str) -> String {

@@ -19,7 +19,9 @@ const TRANSITION_NAMESPACE: &str = "http://www.microsoft.com/networking/WLAN/pro
 pub fn windows_profile(network: &Network) -> Result<String, WriteError> {
     let mut writer = Writer::new_with_indent(Vec::new(), b' ', 2);
     write(&mut writer, network).map_err(WriteError::new)?;
-    String::from_utf8(writer.into_inner()).map_err(WriteError::new)
+    let profile = String::from_utf8(writer.into_inner()).map_err(WriteError::new)?;
+    super::reread::check_windows(&profile, network)?;
+    Ok(profile)
 }
 
 type Xml = Writer<Vec<u8>>;

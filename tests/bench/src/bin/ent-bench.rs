@@ -2,8 +2,8 @@
 //! same visitors: what is kept, by wrk; a class that opens a film; a line that falls; and ranges and herds, byte by byte. Of the box
 //! alone, how soon it answers after its start with 200 GB in its cache.
 //!
-//! `ent-bench FOLDER [ROUNDS [SECONDS]]` measures, `ent-bench FOLDER hits|fall [CACHE...]` only what is kept, shortly, or the line,
-//! `ent-bench FOLDER start` only the start, and `ent-bench FOLDER suite [CACHE...]` only plays the cases and fails where the box does. Processor time and memory are those of all processes of a cache, and of nobody else.
+//! `ent-bench FOLDER [ROUNDS [SECONDS]]` measures, `ent-bench FOLDER hits|openings|fall [CACHE...]` only what is kept, shortly, the class
+//! that opens a film, or the line (five minutes at most, these two), `ent-bench FOLDER start` only the start, and `ent-bench FOLDER suite [CACHE...]` only plays the cases and fails where the box does. Processor time and memory are those of all processes of a cache, and of nobody else.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -27,8 +27,13 @@ const ROUND_SECONDS: u64 = 10;
 const HITS_SECONDS: u64 = 4;
 /// Starts of the box.
 const STARTS: usize = 5;
-/// Falls of the line: with some caches each takes minutes.
-const FALLS: usize = 2;
+/// Falls of the line before the box, and before each of the others: with those each takes up to a minute.
+const FALLS: usize = 3;
+const PEER_FALLS: usize = 1;
+/// Films that a class opens with each cache, as long as that does not take too long: a cache that fetches one for each pupil takes
+/// forty seconds for it.
+const OPENINGS: usize = 3;
+const OPENINGS_WITHIN: Duration = Duration::from_secs(15);
 /// A document, and a picture or a piece of a film.
 const SIZES: [(&str, usize); 2] = [("10 kB", 10_000), ("1 MB", 1_000_000)];
 
@@ -38,13 +43,14 @@ fn main() -> Result<ExitCode> {
         match words.as_slice() {
             [_, "suite", names @ ..] => play(&chosen(names)?),
             [folder, "hits", names @ ..] => measure_hits(Path::new(folder), &chosen(names)?),
+            [_, "openings", names @ ..] => measure_openings(&chosen(names)?),
             [_, "fall", names @ ..] => compare_falls(&chosen(names)?),
             [_, "start"] => show_starts(),
             [folder] => measure(Path::new(folder), ROUNDS, ROUND_SECONDS),
             [folder, rounds] => measure(Path::new(folder), rounds.parse()?, ROUND_SECONDS),
             [folder, rounds, seconds] => measure(Path::new(folder), rounds.parse()?, seconds.parse()?),
             _ => anyhow::bail!(
-                "usage: ent-bench FOLDER [ROUNDS [SECONDS]] | ent-bench FOLDER hits|fall|suite [CACHE...] | ent-bench FOLDER start"
+                "usage: ent-bench FOLDER [ROUNDS [SECONDS]] | ent-bench FOLDER hits|openings|fall|suite [CACHE...] | ent-bench FOLDER start"
             ),
         }
     })
@@ -66,7 +72,7 @@ fn measure(folder: &Path, rounds: usize, seconds: u64) -> Result<()> {
         compare_hits(&contenders, (size, bytes), rounds, Duration::from_secs(seconds))?;
     }
     show_memory(&contenders)?;
-    compare_openings(&contenders, rounds)?;
+    compare_openings(&contenders)?;
     drop(contenders);
     show_starts()?;
     compare_falls(&Peer::ALL)?;
@@ -81,6 +87,11 @@ fn measure_hits(folder: &Path, peers: &[Peer]) -> Result<()> {
         compare_hits(&contenders, (size, bytes), ROUNDS, Duration::from_secs(HITS_SECONDS))?;
     }
     show_memory(&contenders)
+}
+
+fn measure_openings(peers: &[Peer]) -> Result<()> {
+    let contenders = peers.iter().copied().map(Contender::start).collect::<Result<Vec<_>>>()?;
+    compare_openings(&contenders)
 }
 
 fn compare_hits(
@@ -138,10 +149,13 @@ fn show_memory(contenders: &[Contender]) -> Result<()> {
     Ok(print_table("Memory after that (PSS of all processes)", &["", "MB"], &rows)?)
 }
 
-fn compare_openings(contenders: &[Contender], rounds: usize) -> Result<()> {
+fn compare_openings(contenders: &[Contender]) -> Result<()> {
     let mut rows = Vec::new();
     for contender in contenders {
-        let seen = (0..rounds).map(|round| herd::open(contender, round)).collect::<Result<Vec<Opening>>>()?;
+        let (begun, mut seen) = (now(), Vec::<Opening>::new());
+        while seen.len() < OPENINGS && (seen.is_empty() || begun.elapsed() < OPENINGS_WITHIN) {
+            seen.push(herd::open(contender, seen.len())?);
+        }
         let each = |figure: &dyn Fn(&Opening) -> f64| seen.iter().map(figure).collect::<Rounds>().to_string();
         rows.push(vec![
             contender.peer.name().to_owned(),
@@ -176,7 +190,8 @@ fn compare_falls(peers: &[Peer]) -> Result<()> {
     let mut rows = Vec::new();
     for peer in peers {
         let contender = Contender::start(*peer)?;
-        let seen = (0..FALLS).map(|round| fall::fall(&contender, round)).collect::<Result<Vec<Fall>>>()?;
+        let falls = if *peer == Peer::Preau { FALLS } else { PEER_FALLS };
+        let seen = (0..falls).map(|round| fall::fall(&contender, round)).collect::<Result<Vec<Fall>>>()?;
         let each = |figure: &dyn Fn(&Fall) -> f64| seen.iter().map(figure).collect::<Rounds>().to_string();
         rows.push(vec![
             peer.name().to_owned(),
@@ -198,6 +213,11 @@ fn compare_falls(peers: &[Peer]) -> Result<()> {
         fall::PATIENCE.as_secs()
     );
     Ok(print_table(&title, &columns, &rows)?)
+}
+
+#[expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
+fn now() -> std::time::Instant {
+    std::time::Instant::now()
 }
 
 /// How soon the box answers after its start.

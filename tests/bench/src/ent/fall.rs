@@ -20,10 +20,8 @@ const FRESH_S: u32 = 1;
 const STALE_AFTER: Duration = Duration::from_secs(3);
 /// Requests until a cache is sure to have something.
 const WARMING: usize = 2;
-/// For an answer: some caches take two minutes.
-pub const PATIENCE: Duration = Duration::from_secs(150);
-/// For the line to be noticed again, in looks of a twentieth of a second.
-const LOOKS_MAX: u32 = 20 * 60;
+/// For an answer, and for the return of the line to be noticed: some caches take two minutes, which no class waits.
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What came of it, in milliseconds from the request to the first byte of a page that was kept; infinite where it never comes.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -89,9 +87,9 @@ fn open(client: &Client, path: &str, page: &Object) -> f64 {
 fn await_server(contender: &Contender, path: &str) -> Result<f64> {
     const LOOK: Duration = Duration::from_millis(50);
     let (mended, known) = (now(), contender.origin.tally(path).requests);
-    for _ in 0..LOOKS_MAX {
+    while mended.elapsed() < PATIENCE {
         // One that fails says no more than that it is not back.
-        let _answer = contender.visit(|client| client.get(path, &[]));
+        let _answer = contender.visit(|client| client.patient(PATIENCE).get(path, &[]));
         if contender.origin.tally(path).requests > known {
             return Ok(mended.elapsed().as_secs_f64());
         }

@@ -4,8 +4,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use hub::register::{Fingerprint, NewBox};
 use model::{Timestamp, Uai};
 use pki::{MemberAuthority, MemberKey};
@@ -18,6 +19,8 @@ use super::engines::Hubs;
 use super::template::Template;
 
 const HOUR_MS: i64 = 3_600_000;
+/// How many boxes are written at a time.
+const WRITERS: usize = 8;
 
 /// Makes so many boxes in `place`, each enrolled; their data folders. Of several processes, each has its share of them.
 ///
@@ -59,14 +62,31 @@ pub fn enrol(hubs: &Hubs, template: &Template, count: usize, place: &Path) -> Re
             },
             key,
         };
-        let data = place.join(format!("box-{number}"));
-        fs::create_dir_all(&data)?;
-        let folder = HubFolder::new(&data);
-        let _lock = folder.lock()?;
-        folder.keep(&identity)?;
-        boxes.push(data);
+        boxes.push((place.join(format!("box-{number}")), identity));
     }
-    Ok(boxes)
+    keep(&boxes)?;
+    Ok(boxes.into_iter().map(|(data, _)| data).collect())
+}
+
+/// Writes what each box is into its folder. Each waits for the disk, so that several do it at a time.
+fn keep(boxes: &[(PathBuf, Identity)]) -> Result<()> {
+    thread::scope(|scope| {
+        let share = boxes.len().div_ceil(WRITERS).max(1);
+        let writers = boxes.chunks(share).map(|some| {
+            scope.spawn(move || some.iter().try_for_each(|(data, identity)| keep_one(data, identity)))
+        });
+        let writers: Vec<_> = writers.collect();
+        writers
+            .into_iter()
+            .try_for_each(|writer| writer.join().map_err(|_| anyhow!("a writer broke down"))?)
+    })
+}
+
+fn keep_one(data: &Path, identity: &Identity) -> Result<()> {
+    fs::create_dir_all(data)?;
+    let folder = HubFolder::new(data);
+    let _lock = folder.lock()?;
+    Ok(folder.keep(identity)?)
 }
 
 /// An identifier of a school that is none: its number, and the letter that belongs to it.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use replication::{About, Catalogue, CommunePolicy, Health, Snapshot};
-use sync::{HubFolder, Intake, Limits, Night, Standing, Step, SyncError, Watch};
+use sync::{HubFolder, Intake, Limits, Night, NightReport, Standing, Step, SyncError, Watch};
 use system::clock::now;
 
 use super::template::Template;
@@ -23,16 +23,22 @@ const STATE_BYTES: usize = 100_000;
 const STATE: &str = "the box's state";
 /// How often a night is tried.
 const TRIES_MAX: u32 = 3;
+/// What a box waits at most where it is told to come again later: a minute in a real night.
+const LATER: Duration = Duration::from_millis(100);
 
 /// What nights took.
 #[derive(Clone, Debug, Default)]
 pub struct Nights {
+    /// How many there were.
+    pub count: usize,
     /// All of them, by the clock on the wall, in seconds.
     pub wall_s: f64,
     /// Each step's times in milliseconds, from the least on, by the step's name.
     pub steps: BTreeMap<&'static str, Vec<f64>>,
     /// Tries that failed.
     pub failures: u32,
+    /// Nights that came to nothing.
+    pub given_up: usize,
     /// Bytes of sealed files that went.
     pub file_bytes: u64,
 }
@@ -56,23 +62,32 @@ impl Nights {
         for (step, times) in &other.steps {
             self.steps.entry(step).or_default().extend(times);
         }
+        self.count += other.count;
         self.failures += other.failures;
+        self.given_up += other.given_up;
         self.file_bytes += other.file_bytes;
     }
 }
 
-/// Runs a night of each box, so many at a time.
+/// Runs a night of each box, so many at a time, and begins none after that long. A box that has none in three tries is given up.
 ///
 /// # Errors
-/// A box has none in three tries.
-pub fn run(boxes: &[PathBuf], template: &Template, night: usize, at_once: usize) -> Result<Nights> {
+/// The disk fails, or a box is nobody's.
+pub fn run(
+    boxes: &[PathBuf],
+    template: &Template,
+    night: usize,
+    (at_once, longest): (usize, Duration),
+) -> Result<Nights> {
     boxes.iter().try_for_each(|data| template.give(night, data))?;
     let (next, all) = (AtomicUsize::new(0), Mutex::new(Ok(Nights::default())));
     let begun = Instant::now();
     thread::scope(|scope| {
         for _ in 0..at_once {
             scope.spawn(|| {
-                while let Some(data) = boxes.get(next.fetch_add(1, Ordering::SeqCst)) {
+                while begun.elapsed() < longest
+                    && let Some(data) = boxes.get(next.fetch_add(1, Ordering::SeqCst))
+                {
                     let outcome = run_one(data);
                     let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
                     match (&mut *all, outcome) {
@@ -95,25 +110,46 @@ fn run_one(data: &Path) -> Result<Nights> {
     let _lock = folder.lock()?;
     let mut nights = Nights::default();
     let mut simulated = Simulated { policy: None };
-    for tries in 1..=TRIES_MAX {
-        let health = Health { version: "0.1.0".to_owned(), now_ms: now().unix_ms(), ..health() };
-        let limits = Limits { bytes_per_second: u64::from(u32::MAX) };
-        let night = Night { data, folder: &folder, health, limits, now: now() };
+    for _ in 0..TRIES_MAX {
         let mut stopwatch = Stopwatch { last: Instant::now(), steps: BTreeMap::new() };
-        let outcome = night.run(&mut simulated, &mut stopwatch);
+        let outcome = go(data, &folder, &mut simulated, &mut stopwatch);
         nights.steps.append(&mut stopwatch.steps);
         match outcome {
             Ok(report) => {
+                nights.count = 1;
                 nights.file_bytes += report.bytes;
                 return Ok(nights);
             }
-            Err(error) if tries == TRIES_MAX => {
+            Err(error @ (SyncError::Disk { .. } | SyncError::NotEnrolled | SyncError::Damaged(_))) => {
                 return Err(error).with_context(|| data.display().to_string());
             }
             Err(_) => nights.failures += 1,
         }
     }
+    nights.given_up = 1;
     Ok(nights)
+}
+
+/// Tries a night of one box once, with all that it has sealed.
+///
+/// # Errors
+/// It was cut, or the hub or the disk fails; the next try goes on.
+pub fn attempt(data: &Path) -> Result<NightReport, SyncError> {
+    let folder = HubFolder::new(data);
+    let _lock = folder.lock()?;
+    let mut stopwatch = Stopwatch { last: Instant::now(), steps: BTreeMap::new() };
+    go(data, &folder, &mut Simulated { policy: None }, &mut stopwatch)
+}
+
+fn go(
+    data: &Path,
+    folder: &HubFolder,
+    simulated: &mut Simulated,
+    stopwatch: &mut Stopwatch,
+) -> Result<NightReport, SyncError> {
+    let health = Health { version: "0.1.0".to_owned(), now_ms: now().unix_ms(), ..health() };
+    let limits = Limits { bytes_per_second: u64::from(u32::MAX) };
+    Night { data, folder, health, limits, now: now() }.run(simulated, stopwatch)
 }
 
 fn health() -> Health {
@@ -169,6 +205,7 @@ impl Watch for Stopwatch {
             Step::Requests(_) => "requests",
             Step::Web(_) => "web",
             Step::Release(_) => "release",
+            Step::Library(_) => "library",
             Step::File { name: STATE, .. } => "state",
             // Its pieces were counted.
             Step::Snapshot => return,
@@ -178,8 +215,9 @@ impl Watch for Stopwatch {
         self.last = Instant::now();
     }
 
-    /// The night is virtual: nobody waits for the pace of a line.
-    fn pause(&mut self, _: Duration) -> bool {
+    /// The night is virtual: nobody waits for the pace of a line, which is none, and for a hub that has too much to do some moments.
+    fn pause(&mut self, time: Duration) -> bool {
+        thread::sleep(time.min(LATER));
         true
     }
 }

@@ -36,6 +36,14 @@ impl Template {
     /// # Errors
     /// They cannot be recorded or sealed.
     pub fn make(place: &Path, count: usize) -> Result<Self> {
+        Self::make_of(place, count, VISITS)
+    }
+
+    /// The same with so many accesses a day.
+    ///
+    /// # Errors
+    /// As [`Self::make`].
+    pub fn make_of(place: &Path, count: usize, visits: usize) -> Result<Self> {
         let data = place.join("data");
         fs::create_dir_all(&data)?;
         let readers = Some(vec![Identity::generate().reader()]);
@@ -48,7 +56,7 @@ impl Template {
         let recorder = Recorder::new(&school, journal);
         let mut nights = Vec::new();
         for day in first..first + count {
-            record(&recorder, &mut writer, &school.day(day, VISITS))?;
+            record(&recorder, &mut writer, &school.day(day, visits))?;
             let next = Timestamp::from_unix_ms(day_times(day + 1).0);
             writer.commit(next)?;
             seal(&data, &manner, Instant { at: next, quality: ClockQuality::Synchronised })?;

@@ -133,3 +133,48 @@ fn an_access_point_is_adopted_by_plugging_it_in() -> Result<()> {
     ensure!(appliance.is_running()?, "{}", appliance.log()?);
     Ok(())
 }
+
+/// A box of the image, where nobody has a shell to put a key in place: it draws its own, and the technician takes it to the access point.
+#[test]
+fn a_box_draws_its_own_key_and_gives_it_out_with_the_files_of_the_first_start() -> Result<()> {
+    let lab = Lab::new()?;
+    let wifi = "[[wifi.network]]\nroom = \"CM2\"\nssid = \"tilleul\"\n";
+    let mut appliance = lab.appliance_with(&format!("{}\n{wifi}", usual_configuration()))?;
+    appliance.add_usual_devices()?;
+    appliance.start()?;
+    appliance.wait_until_ready(&lab.pc1)?;
+    let file = lab.directory().join(AUTHORITY).display().to_string();
+    appliance.run(&["ca", "export", "--out", &file])?.success()?;
+    let card = add(&appliance, "Mme Petit", "technician", &[])?;
+    let technician = Browser::new(&lab, &lab.pc2, "technician");
+    technician.begin("nom=Mme+Petit", &card, "trois+chats+gris")?;
+    technician.make_telephone_known("trois+chats+gris")?;
+    let page = technician.get("/technique/bornes")?;
+    let packed = lab.pc2.directory().join("preau-borne.tar.gz");
+    technician.save(&page, "/technique/bornes/fichiers", "", &packed)?;
+    wait_until("the record", || {
+        let acts = appliance.run(&["journal", "search", "--json", "--acts"])?.success()?;
+        Ok(acts.lines().any(|act| act.contains("take-adoption-key") && act.contains("Mme Petit")))
+    })?;
+
+    // OpenWrt unpacks it so.
+    let root = equip(&lab.tablet, "unset")?;
+    let unpack = format!("tar -C openwrt -xzf '{}'", packed.display());
+    lab.tablet.shell(&unpack)?.success()?;
+    let key = fs::read_to_string(root.join("etc/preau.key"))?;
+    ensure!(key.trim().len() == 64 && !appliance.log()?.contains(key.trim()), "the key is in no log");
+    ensure!(root.join("etc/uci-defaults/95-preau").exists());
+    let certificate = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=borne -keyout /dev/null \
+                       -outform der -out openwrt/etc/uhttpd.crt";
+    lab.tablet.shell(certificate)?.success()?;
+    wait_until("the box to hear it", || Ok(say(&lab.tablet, "say")?.is_success()))?;
+    // The same key after the next start; a laptop has none.
+    appliance.kill9()?;
+    appliance.start()?;
+    appliance.wait_until_ready(&lab.pc1)?;
+    wait_until("the box to hear it again", || Ok(say(&lab.tablet, "say")?.is_success()))?;
+    let laptop = equip(&lab.pc1, &"a".repeat(64))?;
+    fs::copy(root.join("etc/uhttpd.crt"), laptop.join("etc/uhttpd.crt"))?;
+    ensure!(!say(&lab.pc1, "say")?.is_success(), "a laptop without the key is heard");
+    Ok(())
+}

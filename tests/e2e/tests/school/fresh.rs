@@ -123,6 +123,64 @@ fn the_head_of_a_first_box_is_made_by_its_form_and_signs_in() -> Result<()> {
     Ok(())
 }
 
+/// Nothing works without the line: it is typed before any code. That networkd then gives the port this address is the image's to show.
+#[test]
+fn the_line_of_a_fresh_box_is_typed_and_no_mistake_reaches_the_school() -> Result<()> {
+    const LINE: &str = "/inscription/ligne";
+    let lab = Lab::new()?;
+    let appliance = start(&lab, &[])?;
+    let browser = Browser::plain(&lab, &lab.pc1, "technician");
+    wait_until("the box to see that it is fresh", || Ok(browser.get(LINE)?.status == "200"))?;
+    let folder = lab.appliance.directory().join("networkd");
+    fs::create_dir_all(&folder)?;
+    let (binary, out) = (text(&preau_binary()?)?, text(&folder)?);
+    let line = text(&appliance.data().join("line.toml"))?;
+    // As the units of systemd do it.
+    let render = || -> Result<(String, Option<String>)> {
+        let config = ["network", "write", "--config", "preau.toml"];
+        let places = ["--line", line.as_str(), "--out", out.as_str()];
+        lab.appliance.run(&[&[binary.as_str()][..], &config, &places].concat())?.success()?;
+        let school = fs::read_to_string(folder.join("lan.network"))?;
+        Ok((school, fs::read_to_string(folder.join("wan.network")).ok()))
+    };
+    let (school, none) = render()?;
+    ensure!(school.contains("Address=10.77.0.1/24") && none.is_none(), "by DHCP: {school} {none:?}");
+
+    let page = browser.get(LINE)?;
+    let form = |address: &str, gateway: &str| {
+        format!("ligne=fixe&adresse={address}&passerelle={gateway}&dns=192.0.2.53,+192.0.2.54")
+    };
+    for (address, gateway, words) in [
+        ("10.77.0.9/24", "10.77.0.254", "dans le réseau de l’école"),
+        ("192.0.2.10", "192.0.2.1", "un préfixe"),
+        ("192.0.2.10/24", "192.0.3.1", "La passerelle ne convient pas"),
+    ] {
+        let wrong = browser.fill(&page, LINE, &form(address, gateway))?;
+        ensure!(wrong.status == "400" && wrong.text.contains(words), "{} {}", wrong.status, wrong.text);
+        ensure!(render()? == (school.clone(), None), "nothing has changed");
+    }
+    let kept = browser.fill(&page, LINE, &form("198.51.100.10/24", "198.51.100.1"))?;
+    ensure!(kept.status == "303", "{} {}", kept.status, kept.text);
+    let (still, port) = render()?;
+    let port = port.context("a file of the line's port")?;
+    ensure!(still == school, "the school's port is as it was: {still}");
+    ensure!(
+        port.contains("Address=198.51.100.10/24\nGateway=198.51.100.1\nDNS=192.0.2.53\nDNS=192.0.2.54\n")
+            && !port.contains("DHCP=yes"),
+        "{port}"
+    );
+    ensure!(browser.get(LINE)?.text.contains("198.51.100.10/24"));
+    // Whatever stands in that file, the school has its port.
+    fs::write(appliance.data().join("line.toml"), "[wan]\naddress = \"10.77.0.1/24\\nName=lan0\"\n")?;
+    ensure!(render()? == (school.clone(), None), "what is no line is none");
+    browser.fill(&browser.get(LINE)?, LINE, "ligne=dhcp")?;
+    ensure!(render()? == (school, None));
+    // Somebody's box is changed by those who keep it.
+    appliance.add_usual_devices()?;
+    wait_until("the page to be gone", || Ok(browser.get(LINE)?.status == "303"))?;
+    Ok(())
+}
+
 #[test]
 fn a_box_that_somebody_has_used_has_no_such_page() -> Result<()> {
     let lab = Lab::new()?;

@@ -7,6 +7,11 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::thread;
 
 use anyhow::{Context, Result, ensure};
+use hub::register::sqlite::SqliteRegister;
+use hub::register::{NewCode, Register as _};
+use model::Timestamp;
+use replication::EnrolmentCode;
+use system::clock::now;
 
 use crate::hub::{Hub, School};
 
@@ -106,4 +111,22 @@ fn a_box_that_did_not_hear_that_it_enrolled_asks_again_and_nobody_else_can() -> 
     // It is heard of now: the code is worth nothing more, for itself either.
     school.refused(&["enrol", &code, "--hub", &answers.url(), "--again"], "used already")?;
     Ok(())
+}
+
+#[test]
+fn a_code_that_is_too_old_enrols_nobody_and_says_so() -> Result<()> {
+    let hub = Hub::start()?;
+    let register = SqliteRegister::open(&hub.folder.path().join("register.sqlite"))?;
+    let made = |seed: u8, ahead_ms: i64| -> Result<String> {
+        let code = EnrolmentCode::from_chance(&[seed; 64]).context("a code")?;
+        let until = Timestamp::from_unix_ms(now().unix_ms() + ahead_ms);
+        let new = NewCode { code: code.clone(), uai: "0750655E".parse()?, is_replacement: false, until };
+        register.add_code(&new)?;
+        Ok(code.to_string())
+    };
+    let school = School::new()?;
+    school.refused(&["enrol", &made(7, -1)?, "--hub", &hub.url()], "the code is too old")?;
+    ensure!(!school.0.path().join("hub/identity").exists());
+    // Another one, in its time, by the same box.
+    school.enrol(&made(8, 60_000)?, &hub.url())?.success().map(drop)
 }

@@ -36,7 +36,7 @@ fn pem(encoded: &Value) -> Result<String> {
 }
 
 /// Writes what a client shows and believes; its arguments.
-fn credentials(school: &School, folder: &Path) -> Result<Vec<String>> {
+pub(crate) fn credentials(school: &School, folder: &Path) -> Result<Vec<String>> {
     let identity: Value = serde_json::from_str(&fs::read_to_string(school.0.path().join("hub/identity"))?)?;
     let mut arguments = Vec::new();
     for (argument, name, contents) in [
@@ -52,7 +52,7 @@ fn credentials(school: &School, folder: &Path) -> Result<Vec<String>> {
 }
 
 /// Asks by the box's certificate; the status, and the answer with its head.
-fn ask(hub: &Hub, folder: &Path, arguments: &[&str]) -> Result<(u16, String)> {
+pub(crate) fn ask(hub: &Hub, folder: &Path, arguments: &[&str]) -> Result<(u16, String)> {
     let [certificate, key, authority] =
         ["box.crt", "box.key", "hub.crt"].map(|name| folder.join(name).display().to_string());
     #[expect(clippy::disallowed_methods, reason = "a whole-box test runs a program that everybody has")]

@@ -9,6 +9,7 @@ use harness::{Lab, NameServer, Pebble, usual_configuration, wait_until};
 
 use crate::hub::{Hub, School, text};
 use crate::hub_urgent::FarHub;
+use crate::workspace::{ENT, configure, curl};
 
 const NAME: &str = "ferry.ecoles.example";
 
@@ -107,6 +108,40 @@ fn a_box_shows_what_every_device_trusts_for_the_communes_names() -> Result<()> {
     ensure!(
         !appliance.data().join("hub/web.pem").exists() && !appliance.data().join("hub/web-key.pem").exists()
     );
+    Ok(())
+}
+
+/// Where the ENT's own domain is the commune's, a PC that does not have the box's certificate is served it by the box as well.
+#[test]
+fn the_ent_is_served_under_what_every_device_trusts_where_its_domain_is_the_communes() -> Result<()> {
+    let lab = Lab::new()?;
+    let mut appliance = configure(&lab)?;
+    appliance.start()?;
+    appliance.wait_until_ready(&lab.pc1)?;
+    let hub = FarHub::start(&lab)?;
+    hub.enrol(&appliance)?;
+    hub.command(&["name", "add", "0750655E", ENT])?.success()?;
+    let sync = || appliance.run(&["sync", "now"])?.success();
+    sync()?;
+    let request = hub.command(&["certificate", "request", "0750655E"])?.success()?;
+    certify(&lab, &request)?;
+    let chain = text(&lab.internet.directory().join("chain.pem"))?;
+    hub.command(&["certificate", "put", "0750655E", &chain])?.success()?;
+    sync()?;
+    let authority = text(&lab.internet.directory().join("web-ca.pem"))?;
+    // A look that refuses nothing: a PC that refuses the box is carried through for a while.
+    let look =
+        format!("openssl s_client -connect {ENT}:443 -servername {ENT} -CAfile {authority} </dev/null 2>&1");
+    wait_until("the box to show it", || {
+        Ok(lab.pc2.shell(&look)?.stdout.contains("Verify return code: 0 (ok)"))
+    })?;
+    let url = format!("https://{ENT}/lecon/1.html");
+    let page = curl(&lab.pc2, &["--include", "--cacert", &authority, &url])?;
+    ensure!(page.contains("cache-status: preau;") && page.contains("La photosynthèse."), "{page}");
+    // Nothing else: another site has its own certificate, which that authority has not signed.
+    let other = ["curl", "--silent", "--cacert", &authority, "https://mediatheque.example/"];
+    let other = lab.pc2.run(&other)?;
+    ensure!(other.status == Some(60), "{other:#?}");
     Ok(())
 }
 

@@ -19,7 +19,7 @@ const PEOPLE: [&str; 4] = [
 ];
 
 /// A hub and a provider, on one machine's loopback.
-struct Commune<'lab> {
+pub(crate) struct Commune<'lab> {
     machine: &'lab Machine,
     provider: Option<Service>,
     _hub: Service,
@@ -33,7 +33,7 @@ struct Page {
 }
 
 impl<'lab> Commune<'lab> {
-    fn start(machine: &'lab Machine) -> Result<Self> {
+    pub(crate) fn start(machine: &'lab Machine) -> Result<Self> {
         let provider = start_provider(machine)?;
         let folder = machine.directory();
         let (secret, configuration) = (folder.join("oidc-secret"), folder.join("hub.toml"));
@@ -60,7 +60,7 @@ impl<'lab> Commune<'lab> {
         self.machine.run(&[&[program.as_str(), "hub"], arguments, &["--data", &data]].concat())
     }
 
-    fn person(&self, what: &[&str]) -> Result<Output> {
+    pub(crate) fn person(&self, what: &[&str]) -> Result<Output> {
         self.command(&[&["person"], what, &["--author", "M. Noir"]].concat())
     }
 

@@ -213,6 +213,26 @@ fn a_teacher_asks_the_commune_and_whoever_asked_her_reads_the_answer() -> Result
 }
 
 #[test]
+fn what_a_teacher_reports_is_closed_and_the_commune_hears_of_it_at_once() -> Result<()> {
+    let lab = Lab::new()?;
+    let appliance = people::open(&lab)?;
+    let hub = FarHub::start(&lab)?;
+    let card = add(&appliance, "Mme Martin", "teacher", &["CM2"])?;
+    let martin = Browser::new(&lab, &lab.pc2, "martin");
+    martin.begin("personne=1", &card, "402811")?;
+    hub.enrol(&appliance)?;
+    let page = martin.get("/enseignant")?;
+    let form = "site=https%3A%2F%2Fwww.mediatheque.example%2Fimage&motif=une+image+choquante";
+    ensure!(martin.fill(&page, "/enseignant/signaler", form)?.location == "/enseignant");
+    let url = "http://mediatheque.example/";
+    let status = ["curl", "--silent", "--output", "/dev/null", "--write-out", "%{http_code}", url];
+    wait_until("the site to be closed", || Ok(lab.pc1.run(&status)?.stdout == "403"))?;
+    let listed = "1\t0750655E\trefuse\tmediatheque.example\tMme Martin\tune image choquante\turgent\topen\n";
+    wait_until("the report at the hub", || Ok(hub.command(&["request", "list"])?.success()? == listed))?;
+    wait_until("her page to say so", || Ok(martin.get(PAGE)?.text.contains("La commune l’a reçue")))
+}
+
+#[test]
 fn what_the_commune_wants_at_hand_is_prepared_and_told_back() -> Result<()> {
     let lab = Lab::new()?;
     let mut appliance = configure(&lab)?;

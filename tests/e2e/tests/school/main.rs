@@ -38,15 +38,27 @@ mod hub_answers;
 #[cfg(test)]
 mod hub_api;
 #[cfg(test)]
+mod hub_configuration;
+#[cfg(test)]
 mod hub_export;
 #[cfg(test)]
+mod hub_files;
+#[cfg(test)]
+mod hub_growth;
+#[cfg(test)]
 mod hub_lists;
+#[cfg(test)]
+mod hub_moving;
 #[cfg(test)]
 mod hub_names;
 #[cfg(test)]
 mod hub_oidc;
 #[cfg(test)]
 mod hub_releases;
+#[cfg(test)]
+mod hub_restore;
+#[cfg(test)]
+mod hub_schools;
 #[cfg(test)]
 mod hub_service;
 #[cfg(test)]

@@ -4,18 +4,23 @@
 mod album;
 mod applications;
 mod chrome;
+mod directing;
 mod hub;
+mod hub_account;
 mod sheets;
 mod tablets;
 
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, ensure};
-use harness::{Appliance, Lab, Machine, preau_binary, usual_configuration, wait_until};
+use harness::{
+    Appliance, Lab, Machine, RESOLVER_IPV4, WIFI_WITHOUT_RADIO, preau_binary, usual_configuration, wait_until,
+};
 use people::CodeKey;
 use serde_json::json;
 use system::clock::now;
 
+use super::hub_urgent::FarHub;
 use super::people::{AUTHORITY, HOME, add};
 use album::Album;
 use chrome::{Chrome, ENTER, Scripts};
@@ -23,6 +28,8 @@ use chrome::{Chrome, ENTER, Scripts};
 const ENT: &str = "encyclopedie.example";
 const TEACHER_PIN: &str = "402817";
 const HEAD_SECRET: &str = "trois chats gris";
+/// The page of the gallery on which a box takes over another one's place.
+const REPLACEMENT: &str = "enrol-inheriting";
 /// Shows what stands behind "more".
 const UNFOLD: &str = "document.querySelectorAll('details').forEach(it => { it.open = true; })";
 
@@ -137,6 +144,7 @@ fn pupils_see_why_and_ask() -> Result<()> {
 #[test]
 fn a_technician_has_a_fresh_box_before_her() -> Result<()> {
     let (lab, album) = (Lab::new()?, Album::new("fresh")?);
+    let far_hub = FarHub::start(&lab)?;
     let mut appliance = lab.appliance_with(&usual_configuration())?;
     appliance.start()?;
     appliance.wait_until_ready(&lab.pc1)?;
@@ -147,14 +155,52 @@ fn a_technician_has_a_fresh_box_before_her() -> Result<()> {
     let chrome = Chrome::start(&lab.pc1, &authority, Scripts::Run)?;
     chrome.go("http://preau.lan/")?;
     album.look(&chrome, "home-fresh")?;
+    album.keep(&chrome, "home-fresh")?;
     chrome.go(form)?;
     album.look(&chrome, "enrol")?;
+    album.keep(&chrome, "enrol")?;
     chrome.fill("#code", "K7QM-4XRT")?;
     chrome.fill("#hub", "hub.commune.example")?;
     chrome.touch("form[action='/inscription'] button")?;
     chrome.await_text("mal tapé")?;
     album.look(&chrome, "enrol-mistyped")?;
+    album.keep(&chrome, "enrol-mistyped")?;
+    look_at_the_line(&chrome, &album)?;
+
+    let code = far_hub.command(&["code", "0750655E"])?.success()?;
+    // The form takes one code at a time, some seconds after the last.
+    wait_until("the code to be taken", || {
+        chrome.go(form)?;
+        chrome.fill("#code", code.trim())?;
+        chrome.fill("#hub", &format!("{RESOLVER_IPV4}:8443"))?;
+        chrome.fill("#head", "Mme Durand")?;
+        chrome.fill("#secret", HEAD_SECRET)?;
+        chrome.touch("form[action='/inscription'] button")?;
+        Ok(!chrome.text()?.contains("Un essai est en cours"))
+    })?;
+    wait_until("the box at the hub", || Ok(appliance.run(&["sync", "status"])?.is_success()))?;
+    wait_until("the green page", || {
+        chrome.go(form)?;
+        Ok(chrome.text()?.contains("Ce boîtier est inscrit"))
+    })?;
+    album.look(&chrome, "enrolled")?;
+    album.keep(&chrome, "enrolled")?;
     album.close()
+}
+
+/// The page on which a line without DHCP is typed, and what it says of a mistake.
+fn look_at_the_line(chrome: &Chrome<'_>, album: &Album) -> Result<()> {
+    chrome.go("http://preau.lan/inscription/ligne")?;
+    album.look(chrome, "line-fresh")?;
+    album.keep(chrome, "line-fresh")?;
+    chrome.touch("input[value='fixe']")?;
+    chrome.fill("#address", "192.0.2.10/24")?;
+    chrome.fill("#gateway", "192.0.3.1")?;
+    chrome.fill("#dns", "192.0.2.53")?;
+    chrome.touch("form[action='/inscription/ligne'] button")?;
+    chrome.await_text("La passerelle ne convient pas")?;
+    album.look(chrome, "line-mistyped")?;
+    album.keep(chrome, "line-mistyped")
 }
 
 #[test]
@@ -239,7 +285,7 @@ fn prepare(lab: &Lab, chrome: &Chrome<'_>, album: &Album) -> Result<()> {
 #[test]
 fn heads_and_technicians_look_after_the_school() -> Result<()> {
     let (lab, album) = (Lab::new()?, Album::new("head")?);
-    let school = School::open(&lab)?;
+    let school = School::open_with(&lab, WIFI_WITHOUT_RADIO)?;
     let head_card = add(&school.appliance, "M. Bernard", "head", &[])?;
     let technician_card = add(&school.appliance, "Mme Petit", "technician", &[])?;
     let pupil = school.chrome(&lab.pc1, Scripts::Run)?;
@@ -260,6 +306,8 @@ fn heads_and_technicians_look_after_the_school() -> Result<()> {
 
     chrome.go(&page("/direction/personnes"))?;
     album.look(&chrome, "people")?;
+    chrome.run(UNFOLD, &json!([]))?;
+    album.look(&chrome, "people-rooms")?;
     chrome.fill("#name", "M. Dubois")?;
     chrome.touch("form[action='/direction/personnes'] button")?;
     chrome.await_text("M. Dubois")?;
@@ -284,6 +332,13 @@ fn heads_and_technicians_look_after_the_school() -> Result<()> {
     chrome.go(&page("/technique"))?;
     chrome.await_text("Fichier d’assistance")?;
     album.look(&chrome, "technician")?;
+    chrome.go(&page("/technique/wifi"))?;
+    chrome.await_text("tilleul")?;
+    album.look(&chrome, "wifi-keys")?;
+    chrome.go(&page("/technique/hub"))?;
+    chrome.await_text("Inscrire avec un code")?;
+    album.look(&chrome, "technician-hub")?;
+    album.keep(&chrome, "technician")?;
     chrome.touch("form[action='/deconnexion'] button")?;
     chrome.await_path("/connexion")?;
     sign_in_by_name(&chrome, "Mme Petit", HEAD_SECRET)?;
@@ -327,6 +382,9 @@ fn each_page_of_the_gallery_is_for_everybody() -> Result<()> {
         let name = file.file_name().to_string_lossy().into_owned();
         if let Some(name) = name.strip_suffix(".fr.html") {
             chrome.go(&format!("file://{}", file.path().display()))?;
+            if name == REPLACEMENT {
+                album.keep(&chrome, "replacement")?;
+            }
             chrome.run(UNFOLD, &serde_json::json!([]))?;
             album.glance(&chrome, name)?;
         }

@@ -1,5 +1,6 @@
 //! A pupil asks for a refused site, the teacher answers on her page: within seconds, and nobody in her place.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -80,6 +81,15 @@ impl<'a> Browser<'a> {
     /// Fills in the form of a page.
     pub(crate) fn fill(&self, page: &Page, path: &str, form: &str) -> Result<Page> {
         self.post(path, &format!("jeton={}&{form}", page.token()?))
+    }
+
+    /// The same, where a file comes back, which is saved.
+    pub(crate) fn save(&self, page: &Page, path: &str, form: &str, file: &Path) -> Result<()> {
+        let (form, file) = (format!("jeton={}&{form}", page.token()?), file.display().to_string());
+        let origin = format!("Origin: {}", self.home);
+        let answer = self.send(path, &["--header", &origin, "--data", &form, "--output", &file])?;
+        ensure!(answer.status == "200", "{}", answer.status);
+        Ok(())
     }
 
     pub(crate) fn sign_in(&self, who: &str, secret: &str) -> Result<Page> {

@@ -2,9 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use harness::{Appliance, Lab, Output, PC1_MAC, WIFI_WITHOUT_RADIO, usual_configuration, wait_until};
+use system::clock::monotonic;
 
 use crate::hub::{Hub, School, configuration, files_at, preau, text};
 use crate::people::{AUTHORITY, Browser, add};
@@ -12,6 +14,8 @@ use crate::sealing::visit;
 
 const SITE: &str = "http://mediatheque.example/";
 const SECRET: &str = "402817";
+/// From the code to a school that is served: what a class waits for.
+const MINUTE: Duration = Duration::from_secs(60);
 
 fn status_of(lab: &Lab) -> Result<String> {
     let quiet =
@@ -32,6 +36,9 @@ fn open(lab: &Lab) -> Result<Appliance<'_>> {
     let rule = ["override", "refuse", "mediatheque.example", "--room", "CM2", "--author", "M. Bernard"];
     appliance.run(&[&rule[..], &["--layer", "school", "--reason", "concours"]].concat())?.success()?;
     wait_until("the rule", || Ok(status_of(lab)? == "403"))?;
+    // It goes on for longer than the test, in whichever box.
+    let lesson = ["lesson", "start", "CM2", "--teacher", "Mme Martin", "--for", "2h"];
+    appliance.run(&lesson)?.success()?;
     wait_until("the room's key", || {
         Ok(appliance.run(&["wifi", "key", "list"])?.success()?.starts_with("k1\tCM2\t-\t"))
     })?;
@@ -106,6 +113,7 @@ fn a_replacement_serves_the_school_as_the_lost_box_did() -> Result<()> {
 
     let own = lab.directory().join("spare.toml");
     fs::write(&own, "version = 1\n# of the spare\n")?;
+    let begun = monotonic();
     let enrol = ["enrol", &code, "--hub", &hub.url(), "--config", &text(&own)?];
     let said = box_says(&data, &enrol)?.success()?;
     ensure!(said.contains("2 devices, 1 people") && said.contains("number 2"), "{said}");
@@ -119,6 +127,10 @@ fn a_replacement_serves_the_school_as_the_lost_box_did() -> Result<()> {
     appliance.start()?;
     appliance.wait_until_ready(&lab.pc1)?;
     wait_until("the same rule", || Ok(status_of(&lab)? == "403"))?;
+    let took = monotonic().saturating_duration_since(begun);
+    ensure!(took < MINUTE, "{took:?} from the code to the class");
+    let lessons = appliance.run(&["lesson", "list"])?.success()?;
+    ensure!(lessons.contains("CM2\tMme Martin"), "the lesson goes on: {lessons}");
     // The same authority is trusted: the browser has the file of before.
     let teacher = Browser::new(&lab, &lab.pc2, "teacher-again");
     let signed_in = teacher.sign_in("personne=1", SECRET)?;

@@ -7,7 +7,9 @@ use replication::{
     SheetNotice, Tide,
 };
 
+use super::configurations::decided;
 use super::history::insert as insert_alert;
+use super::library::of_school;
 use super::releases::offered;
 use super::stored;
 use crate::register::history::NewAlert;
@@ -81,6 +83,8 @@ impl<D: Database> Wishes for D {
                 content: read_all(&open.rows(&content, values![uai, now, most(CONTENT_MAX)])?, read_place)?,
                 notices: read_all(&open.rows(&notices, values![most(NOTICES_MAX)])?, read_notice)?,
                 releases: offered(open, uai)?,
+                files: of_school(open, uai, now)?,
+                configuration: decided(open, uai)?,
             })
         })
     }

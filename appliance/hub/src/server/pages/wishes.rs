@@ -109,7 +109,7 @@ impl Desk<'_> {
     }
 
     /// The end of a day by the commune's clock, which is ahead.
-    fn end_of(self, day: &str) -> Result<Timestamp, Trouble> {
+    pub(super) fn end_of(self, day: &str) -> Result<Timestamp, Trouble> {
         let day: Date = day.parse().map_err(|_| Trouble::Field)?;
         let next = day.checked_add(1.day()).map_err(|_| Trouble::Field)?;
         let end = next.to_zoned(self.place.timezone.clone()).map_err(|_| Trouble::Field)?;
@@ -155,7 +155,7 @@ impl Desk<'_> {
 }
 
 impl<'a> Desk<'a> {
-    fn typed(self, name: &str) -> &'a str {
+    pub(super) fn typed(self, name: &str) -> &'a str {
         self.visit.field(name).unwrap_or_default().trim()
     }
 }

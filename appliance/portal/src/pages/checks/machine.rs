@@ -4,10 +4,11 @@ use model::Timestamp;
 
 use super::{Check, Level, Topic, check_all, format_date};
 use crate::diagnosis::{
-    AccessPoint, Certificates, Diagnosis, Disk, Hub, Line, Machine, ReleaseStage, Sealing, SystemFailure,
-    SystemRelease,
+    AccessPoint, Certificates, Configuration, Diagnosis, Disk, Hub, Line, Machine, ReleaseStage, Sealing,
+    SystemFailure, SystemRelease,
 };
-use crate::{Language, ListOrigin, ListStatus, Status, WifiStatus};
+use crate::pages::people::tell_line;
+use crate::{Language, LineSeat, ListOrigin, ListStatus, Status, WifiStatus};
 
 const GIGABYTE: u64 = 1_000_000_000;
 const MEGABYTE: u64 = 1_000_000;
@@ -46,13 +47,19 @@ pub(in crate::pages) fn check_machine(
     }
     let check = |topic, found| Check::new(language, topic, found);
     let mut first = Vec::new();
-    first.extend(diagnosis.line.map(|line| check(Topic::Line, check_line(language, line))));
+    first.extend(
+        diagnosis
+            .line
+            .map(|line| check(Topic::Line, check_line(language, line, diagnosis.line_seat.as_ref()))),
+    );
     first.extend(checks);
     if let Some(Sealing { has_readers, waits_since }) = diagnosis.sealing {
         first.push(check(Topic::Keys, check_keys(language, has_readers)));
         first.push(check(Topic::Sealing, check_sealing(language, waits_since, diagnosis.at)));
     }
     first.push(check(Topic::Hub, check_hub(language, diagnosis.hub, diagnosis.at)));
+    let configuration = diagnosis.configuration.as_ref();
+    first.extend(configuration.map(|it| check(Topic::Configuration, check_configuration(language, it))));
     let release = diagnosis.release.as_ref();
     first.extend(release.map(|it| check(Topic::Release, check_release(language, it, diagnosis.at))));
     first.extend(diagnosis.disk.map(|disk| check(Topic::Disk, check_disk(language, disk))));
@@ -103,13 +110,20 @@ fn date_certificates(
     }
 }
 
-fn check_line(language: Language, line: Line) -> (Level, Vec<String>) {
+fn check_line(language: Language, line: Line, seat: Option<&LineSeat>) -> (Level, Vec<String>) {
     let (level, key) = match line {
         Line::Up => (Level::Good, "diagnosis-line-up"),
         Line::Down => (Level::Bad, "diagnosis-line-down"),
         Line::Unknown => (Level::Neutral, "diagnosis-line-unknown"),
     };
-    (level, vec![language.say(key)])
+    let mut lines = vec![language.say(key)];
+    lines.extend(seat.map(|seat| tell_line(language, &seat.shown)));
+    // Without a cable the address cannot be there: that is told already.
+    if line != Line::Down && seat.is_some_and(|seat| !seat.is_in_force) {
+        lines.push(language.say("line-waits"));
+        return (level.max(Level::Warning), lines);
+    }
+    (level, lines)
 }
 
 /// How long the last good night is ago, and whether the hub takes the box at all.
@@ -136,6 +150,22 @@ fn check_hub(language: Language, hub: Option<Hub>, now: Option<Timestamp>) -> (L
         Some(succeeded) if !is_late(succeeded) => Level::Good,
         None | Some(_) => Level::Warning,
     };
+    (level, lines)
+}
+
+/// What became of the settings that the commune has sent.
+fn check_configuration(language: Language, configuration: &Configuration) -> (Level, Vec<String>) {
+    let (level, key) = match configuration {
+        Configuration::InForce => (Level::Good, "diagnosis-configuration-in-force"),
+        Configuration::Lesson => (Level::Good, "diagnosis-configuration-lesson"),
+        Configuration::Restart => (Level::Warning, "diagnosis-configuration-restart"),
+        Configuration::File => (Level::Warning, "diagnosis-configuration-file"),
+        Configuration::Refused { .. } => (Level::Warning, "diagnosis-configuration-refused"),
+    };
+    let mut lines = vec![language.say(key)];
+    if let Configuration::Refused { why } = configuration {
+        lines.extend((!why.is_empty()).then(|| why.clone()));
+    }
     (level, lines)
 }
 

@@ -114,6 +114,7 @@ fn name_order(kind: CommuneOrderKind) -> &'static str {
         CommuneOrderKind::Notice => "commune-order-notice",
         CommuneOrderKind::Release => "commune-order-release",
         CommuneOrderKind::Withdraw => "commune-order-withdraw",
+        CommuneOrderKind::Configure => "commune-order-configure",
     }
 }
 

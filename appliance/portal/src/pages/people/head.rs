@@ -60,6 +60,8 @@ impl HeadPage<'_> {
     pub const PATH: &'static str = "/direction";
     /// Where a request is answered.
     pub const ANSWER_PATH: &'static str = "/direction/demandes";
+    /// Where a rule is made, though nobody has asked.
+    pub const RULE_PATH: &'static str = "/direction/regles";
     /// Where a rule is ended.
     pub const END_PATH: &'static str = "/direction/fermer";
     /// Where what a teacher closed is kept closed.

@@ -1,12 +1,13 @@
-//! The picture by which a class set of tablets joins the room's Wi-Fi: for the projector.
+//! The picture by which a class set of tablets joins the room's Wi-Fi: for the projector, with how many are there, and which try an old key.
 
 use askama::Template;
-use model::Person;
+use model::{Person, Timestamp};
 
 use super::bar::Bar;
+use super::room::{RoomView, describe_room};
 use crate::pages::Place;
 use crate::pages::frame::{Frame, render};
-use crate::{JoinCode, JoinState, Language};
+use crate::{JoinCode, JoinState, Language, RoomNow};
 
 /// Shows it, while a lesson has the Wi-Fi.
 #[derive(Clone, Copy)]
@@ -17,6 +18,10 @@ pub struct JoinPage<'a> {
     pub person: &'a Person,
     /// The picture.
     pub code: &'a JoinCode,
+    /// The room, with its devices.
+    pub room: &'a RoomNow,
+    /// The time, where the clock is set.
+    pub now: Option<Timestamp>,
     /// The token of the forms.
     pub token: &'a str,
 }
@@ -30,6 +35,7 @@ struct View<'a> {
     ssid: Option<&'a str>,
     picture: &'a str,
     none: String,
+    now: RoomView,
 }
 
 impl JoinPage<'_> {
@@ -47,12 +53,13 @@ impl JoinPage<'_> {
             JoinState::Shown { ssid, picture } => (Some(ssid.as_str()), picture.as_str(), String::new()),
         };
         render(&View {
-            frame: Frame::new(self.place, language),
+            frame: Frame::live(self.place, language),
             bar: Bar::new(language, self.person, self.token, ""),
             room: self.code.room.as_ref().map(model::RoomName::as_str),
             ssid,
             picture,
             none,
+            now: describe_room(language, self.place, self.room, self.now),
         })
     }
 }

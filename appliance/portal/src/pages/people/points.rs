@@ -28,6 +28,7 @@ struct View<'a> {
     frame: Frame<'a>,
     bar: Bar<'a>,
     has_key: bool,
+    has_files: bool,
     heard: Vec<Heard>,
     adopted: Vec<Adopted>,
     rooms: &'a [RoomName],
@@ -55,6 +56,8 @@ impl PointsPage<'_> {
     pub const PATH: &'static str = "/technique/bornes";
     /// Where one is released.
     pub const RELEASE_PATH: &'static str = "/technique/bornes/oublier";
+    /// Where the files for one from the factory are taken away.
+    pub const FILES_PATH: &'static str = "/technique/bornes/fichiers";
     /// Where access points say what they are. Nobody signs in for it.
     pub const SAY_PATH: &'static str = "/borne";
     /// The fields of what they say: hardware address, certificate, radios, proof.
@@ -79,6 +82,7 @@ impl PointsPage<'_> {
             frame: Frame::new(self.place, language),
             bar: Bar::new(language, self.person, self.token, super::TechnicianPage::PATH),
             has_key: self.points.has_key,
+            has_files: self.points.has_files,
             heard,
             adopted: adopted.collect(),
             rooms: &self.points.rooms,

@@ -8,7 +8,7 @@ use model::{Person, PreparationStage, RoomName, Timestamp};
 use super::bar::Bar;
 use crate::pages::Place;
 use crate::pages::frame::{Frame, render};
-use crate::{Language, PreparationLine};
+use crate::{Language, LibraryLine, PreparationLine, library_path};
 
 const MEGABYTE: u64 = 1_000_000;
 
@@ -21,6 +21,8 @@ pub struct PreparePage<'a> {
     pub person: &'a Person,
     /// What she has the box prepare.
     pub lines: &'a [PreparationLine],
+    /// What the commune wants to be here for pupils.
+    pub library: &'a [LibraryLine],
     /// The rooms that she may choose from.
     pub rooms: &'a [RoomName],
     /// The day that the form begins with.
@@ -37,6 +39,7 @@ struct View<'a> {
     lines: Vec<Line>,
     ready: String,
     is_coming: bool,
+    library: Vec<LibraryView>,
     rooms: &'a [RoomName],
     tomorrow: String,
     token: &'a str,
@@ -46,6 +49,16 @@ struct Line {
     number: u32,
     title: String,
     url: String,
+    facts: String,
+    state: String,
+    tone: &'static str,
+}
+
+/// A file from the commune.
+struct LibraryView {
+    /// Where it is opened; nothing while it comes.
+    path: Option<String>,
+    title: String,
     facts: String,
     state: String,
     tone: &'static str,
@@ -71,6 +84,11 @@ impl PreparePage<'_> {
             lines: self.lines.iter().map(|line| describe(language, &self.place.timezone, line)).collect(),
             ready: language.say_counted("prepare-ready", count, &[("ready", &ready), ("all", &all)]),
             is_coming: self.lines.iter().any(|line| line.progress.is_some()),
+            library: self
+                .library
+                .iter()
+                .map(|line| describe_file(language, &self.place.timezone, line))
+                .collect(),
             rooms: self.rooms,
             tomorrow: self.tomorrow.map(|day| day.to_string()).unwrap_or_default(),
             token: self.token,
@@ -94,6 +112,23 @@ fn describe(language: Language, zone: &TimeZone, line: &PreparationLine) -> Line
         state,
         tone,
     }
+}
+
+fn describe_file(language: Language, zone: &TimeZone, line: &LibraryLine) -> LibraryView {
+    let LibraryLine { file, here, has_no_room } = line;
+    let megabytes = |bytes: u64| language.group_digits(bytes.div_ceil(MEGABYTE));
+    let (path, state, tone) = match *here {
+        here if here >= file.bytes => (Some(library_path(file)), language.say("prepare-here"), "good"),
+        _ if *has_no_room => (None, language.say("prepare-file-full"), "bad"),
+        0 => (None, language.say("prepare-file-waiting"), "neutral"),
+        here => {
+            let variables = [("done", &*megabytes(here)), ("all", &*megabytes(file.bytes))];
+            (None, language.say_with("prepare-coming-of", &variables), "warning")
+        }
+    };
+    let size = language.say_with("prepare-file-size", &[("size", &megabytes(file.bytes))]);
+    let facts = [name_day(language, zone, file.until), file.name.to_string(), size].join(" · ");
+    LibraryView { path, title: file.title.to_string(), facts, state, tone }
 }
 
 /// The day that ends then.

@@ -41,7 +41,15 @@ struct Row {
     state: Option<String>,
     is_disabled: bool,
     has_telephone: bool,
+    /// The rooms that she may have, and whether she has them; none: her role is for all of them.
+    rooms: Vec<RoomChoice>,
     /// Nobody locks herself out; only technicians change technicians, and none whoever may read the journal.
+    is_hers: bool,
+}
+
+/// A room that somebody may have.
+struct RoomChoice {
+    name: String,
     is_hers: bool,
 }
 
@@ -54,6 +62,8 @@ impl StaffPage<'_> {
     pub const RESET_PATH: &'static str = "/direction/personnes/carte";
     /// Where somebody's telephone is removed.
     pub const TELEPHONE_PATH: &'static str = "/direction/personnes/telephone";
+    /// Where somebody is given other rooms.
+    pub const ROOMS_PATH: &'static str = "/direction/personnes/salles";
     /// Where somebody is disabled.
     pub const DISABLE_PATH: &'static str = "/direction/personnes/fermer";
 
@@ -75,6 +85,7 @@ impl StaffPage<'_> {
                 state: state.map(|key| language.say(key)),
                 is_disabled: it.disabled.is_some(),
                 has_telephone: it.has_telephone,
+                rooms: self.list_rooms(it),
                 is_hers: it.id != self.person.id && self.may_change(it.role),
             }
         };
@@ -94,6 +105,18 @@ impl StaffPage<'_> {
 }
 
 impl StaffPage<'_> {
+    /// Where no device stands any more, she may still have it.
+    fn list_rooms(&self, person: &Person) -> Vec<RoomChoice> {
+        if person.role.directs() || !person.role.teaches() {
+            return Vec::new();
+        }
+        let gone = person.rooms.iter().filter(|room| !self.rooms.contains(room));
+        let rooms = self.rooms.iter().chain(gone);
+        let choose =
+            |room: &RoomName| RoomChoice { name: room.to_string(), is_hers: person.rooms.contains(room) };
+        rooms.map(choose).collect()
+    }
+
     fn may_change(&self, role: Role) -> bool {
         self.person.role.may_change(role)
     }

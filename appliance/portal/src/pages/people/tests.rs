@@ -64,7 +64,7 @@ pub(in crate::pages) fn all(language: Language) -> Vec<(String, String)> {
         push(&format!("guarded-{}", authority.is_some()), page.render(language));
     }
     let signed = technicians(language).into_iter().chain(sign_ins(language));
-    for (name, html) in signed.chain(keys::tests::all(language)) {
+    for (name, html) in signed.chain(keys::tests::all(language)).chain(line::tests::all(language)) {
         push(&name, html);
     }
     for person in
@@ -106,7 +106,10 @@ pub(in crate::pages) fn all(language: Language) -> Vec<(String, String)> {
     }
     for (name, rooms, lines) in [("full", &rooms_of[..], samples::preparations()), ("empty", &[], vec![])] {
         let tomorrow = "2026-11-30".parse().ok();
-        let page = PreparePage { place: &place, person: &person, lines: &lines, rooms, tomorrow, token: "0" };
+        let (lines, library) = (lines.as_slice(), Vec::new());
+        let library = library.as_slice();
+        let page =
+            PreparePage { place: &place, person: &person, lines, library, rooms, tomorrow, token: "0" };
         push(&format!("page-prepare-{name}"), page.render(language));
     }
     for (name, html) in commune(language) {
@@ -143,6 +146,17 @@ fn technicians(language: Language) -> Vec<(String, String)> {
         let page = InstallPage { place: &place, person: &samples::head(), release: &release, token: "0" };
         push(&format!("install-{lessons}"), page.render(language));
     }
+    let never = crate::HubSeat { hub: None, ..samples::hub_seat() };
+    let failed = crate::JoinStep::Failed(crate::Setback::Used);
+    let failures = (12, Some(crate::HubFault::Silent));
+    let failed = crate::HubSeat { step: failed, failures, ..samples::hub_seat() };
+    let asking = crate::HubSeat { step: crate::JoinStep::Asking, ..samples::hub_seat() };
+    let joined = crate::HubSeat { step: crate::JoinStep::Joined, ..samples::hub_seat() };
+    for (name, seat) in [("never", never), ("failed", failed), ("asking", asking), ("joined", joined)] {
+        let (person, hub, trouble) = (&samples::head(), "hub.commune.example", None);
+        let page = SeatPage { place: &place, person, seat: &seat, hub, trouble, token: "0" };
+        push(&format!("hub-{name}"), page.render(language));
+    }
     pages
 }
 
@@ -178,17 +192,36 @@ fn points_and_devices(language: Language) -> Vec<(String, String)> {
     }
     for (name, state) in [("off", crate::JoinState::Off), ("own", crate::JoinState::OwnKeys)] {
         let code = crate::JoinCode { room: None, state };
-        let page = JoinPage { place: &place, person: &samples::teacher(), code: &code, token: "0" };
-        push(&format!("tablets-{name}"), page.render(language));
+        push(&format!("tablets-{name}"), tablets(&code, language));
     }
-    let code = samples::join_code();
-    let page = JoinPage { place: &place, person: &samples::teacher(), code: &code, token: "0" };
-    push("tablets", page.render(language));
+    push("tablets", tablets(&samples::join_code(), language));
     for (name, list) in [("full", samples::device_list()), ("empty", crate::DeviceList::default())] {
         let page = DevicesPage { place: &place, person: &samples::head(), list: &list, token: "0" };
         push(&format!("page-devices-{name}"), page.render(language));
     }
+    for (name, networks) in [("full", samples::networks()), ("empty", vec![])] {
+        let page = NetworksPage { place: &place, person: &samples::head(), networks: &networks, token: "0" };
+        push(&format!("page-networks-{name}"), page.render(language));
+    }
     pages
+}
+
+/// The page for the projector, with a room whose devices come.
+fn tablets(code: &crate::JoinCode, language: Language) -> String {
+    let (place, person, room) = (samples::place(), samples::teacher(), samples::room_now());
+    let now = Some(samples::at(20));
+    JoinPage { place: &place, person: &person, code, room: &room, now, token: "0" }.render(language)
+}
+
+/// Who projects the picture sees who is missing, and why.
+#[test]
+fn the_page_of_the_picture_tells_who_is_there_and_who_has_an_old_key() {
+    let html = tablets(&samples::join_code(), Language::French);
+    for expected in ["en ligne", "Clé Wi-Fi périmée", "data-live=\"/enseignant/direct\"", "<svg"] {
+        assert!(html.contains(expected), "{expected}: {html}");
+    }
+    let code = crate::JoinCode { room: None, state: crate::JoinState::Off };
+    assert!(!tablets(&code, Language::French).contains("en ligne"), "nothing to join");
 }
 
 /// The pages of somebody's telephone: before it is known, after, without a clock; and codes on paper.
@@ -544,6 +577,34 @@ fn rooms(language: Language) -> Vec<(String, String)> {
 }
 
 #[test]
+fn files_of_the_commune_are_shown_with_how_much_of_them_is_here() {
+    let (place, person) = (samples::place(), samples::teacher());
+    let file = samples::library_file("volcan.mp4");
+    let page_of = |here: u64, has_no_room: bool| {
+        let library = [crate::LibraryLine { file: file.clone(), here, has_no_room }];
+        let page = PreparePage {
+            place: &place,
+            person: &person,
+            lines: &[],
+            library: &library,
+            rooms: &[],
+            tomorrow: None,
+            token: "0",
+        };
+        page.render(Language::French)
+    };
+    let link = format!("href=\"{}\"", crate::library_path(&file));
+    let page = |here: u64| page_of(here, false);
+    let (waiting, coming, here) = (page(0), page(6_000_000), page(file.bytes));
+    assert!(waiting.contains("Arrive la nuit prochaine") && !waiting.contains(&link), "{waiting}");
+    assert!(coming.contains("En route\u{a0}: 6 Mo sur 13") && !coming.contains(&link), "{coming}");
+    assert!(here.contains("Prêt") && here.contains(&link), "{here}");
+    assert!(here.contains("Le volcan &#60;film&#62;"), "{here}");
+    let full = page_of(0, true);
+    assert!(full.contains("n’a pas de place pour ce fichier") && !full.contains(&link), "{full}");
+}
+
+#[test]
 fn a_lesson_shows_what_it_is_and_one_touch_for_each_change() {
     let pages = rooms(Language::French);
     let html = |name: &str| &pages.iter().find(|(known, _)| known == name).unwrap().1;
@@ -623,7 +684,7 @@ fn a_teacher_opens_what_a_lesson_may_open() {
     }
     assert!(html.contains("encore 25\u{a0}min, jusqu’à\u{a0}"), "{html}");
     let html = head(&samples::head(), Language::French);
-    assert_eq!(html.matches("name=\"jusqu\"").count(), 2, "the lesson's and the school's");
+    assert_eq!(html.matches("name=\"jusqu\"").count(), 3, "the lesson's, the school's, and her own rule's");
     assert_eq!(html.matches("name=\"demande\"").count(), 5, "the head declines anything");
 }
 

@@ -12,11 +12,12 @@ use model::{
 use crate::pages::samples;
 use crate::{
     AdoptionRoom, Asked, Card, Claimed, Classes, CommuneDesk, CommuneRoom, CommuneWish, Custody, DeviceList,
-    DeviceRoom, Findings, Held, InstallRoom, JoinCode, KeyList, KeyRoom, LessonChoice, LessonRoom,
-    LessonStart, LessonTurn, NewCodes, NewHold, NewKey, NewReading, Newcomer, Office, Points,
-    PreparationLine, PreparationRoom, Reader, ReadingList, ReadingRoom, RemovedKey, Reply, RoomNow,
-    SaidOfPoint, ShownKey, Summary, TelephoneRoom, TelephoneState, Tile, Trouble, TypedTelephone,
-    WaitingRelease, WantedThing, WifiLine, Wish,
+    DeviceRoom, Findings, Held, HubRoom, HubSeat, InstallRoom, JoinCode, JoinFile, JoinTrouble, KeyBearer,
+    KeyList, KeyRoom, LessonChoice, LessonRoom, LessonStart, LessonTurn, LineFault, LineRoom, LineSeat,
+    LineTrouble, NetworkRoom, NewCodes, NewHold, NewKey, NewReading, Newcomer, Office, Points,
+    PreparationLine, PreparationRoom, Reader, ReadingList, ReadingRoom, RemovedKey, Reply, RoomKeys, RoomNow,
+    SaidOfPoint, SchoolRule, Setback, ShownKey, Summary, TelephoneRoom, TelephoneState, Tile, Trouble,
+    TypedHub, TypedLine, TypedTelephone, WaitingRelease, WantedThing, WifiLine, Wish,
 };
 
 /// Its teacher is number 1, its head number 2, its officer number 3; all have this secret.
@@ -76,6 +77,28 @@ impl DeviceRoom for Clerk {
     }
 }
 
+impl NetworkRoom for Clerk {
+    fn networks(&self) -> Result<Vec<RoomKeys>, Trouble> {
+        Ok(samples::networks())
+    }
+
+    fn join_file(
+        &self,
+        _: IpAddr,
+        by: &Person,
+        bearer: &KeyBearer,
+        kind: JoinFile,
+    ) -> Result<Vec<u8>, Trouble> {
+        let device = bearer.device.as_ref().ok_or(Trouble::Unknown)?;
+        self.note(format!("{} takes {} of {device} in {}", by.name, kind.as_str(), bearer.room))?;
+        Ok(b"a key".to_vec())
+    }
+
+    fn renew_wifi_key(&self, _: IpAddr, by: &Person, bearer: &KeyBearer) -> Result<(), Trouble> {
+        self.note(format!("{} renews the key of {}", by.name, bearer.room))
+    }
+}
+
 impl InstallRoom for Clerk {
     fn waiting_release(&self) -> Result<WaitingRelease, Trouble> {
         Ok(samples::waiting_release())
@@ -92,6 +115,22 @@ impl InstallRoom for Clerk {
             return Err(Trouble::LessonsRun);
         }
         self.note(format!("{} installs {version}", by.name))
+    }
+}
+
+impl HubRoom for Clerk {
+    fn hub_seat(&self) -> Result<HubSeat, Trouble> {
+        Ok(samples::hub_seat())
+    }
+
+    fn join_hub(&self, _: IpAddr, by: &Person, typed: &TypedHub<'_>) -> Result<(), JoinTrouble> {
+        if typed.secret != SECRET {
+            return Err(Trouble::Wrong.into());
+        }
+        if typed.code.len() < 12 {
+            return Err(JoinTrouble::Typed(Setback::Code));
+        }
+        self.note(format!("{} joins {} by {}", by.name, typed.hub, typed.code)).map_err(Into::into)
     }
 }
 
@@ -115,6 +154,27 @@ impl AdoptionRoom for Clerk {
 
     fn release_point(&self, _: IpAddr, by: &Person, name: &model::AccessPointName) -> Result<(), Trouble> {
         self.note(format!("{} releases {name}", by.name))
+    }
+
+    fn point_files(&self, _: IpAddr, by: &Person) -> Result<Vec<u8>, Trouble> {
+        self.note(format!("{} takes the files of access points", by.name))?;
+        Ok(b"packed".to_vec())
+    }
+}
+
+impl LineRoom for Clerk {
+    fn line(&self) -> Option<LineSeat> {
+        Some(samples::line_seat())
+    }
+
+    fn change_line(&self, _: IpAddr, by: &Person, typed: &TypedLine<'_>) -> Result<(), LineTrouble> {
+        let TypedLine::Fixed { address, gateway, resolvers } = typed else {
+            return self.note(format!("{} goes back to DHCP", by.name)).map_err(Into::into);
+        };
+        if !address.contains('/') {
+            return Err(LineFault::Address.into());
+        }
+        self.note(format!("{} has {address} by {gateway}, {resolvers}", by.name)).map_err(Into::into)
     }
 }
 
@@ -244,6 +304,17 @@ impl Office for Clerk {
         self.note(format!("{} answers {id}: {reply}", person.name))
     }
 
+    fn make_rule(&self, person: &Person, rule: &SchoolRule) -> Result<(), Trouble> {
+        let SchoolRule { site, effect, until, motive } = rule;
+        let until = until.map_or_else(|| "for good".to_owned(), |day| format!("until {day}"));
+        self.note(format!("{} rules {effect} {site} {until}, {motive}", person.name))
+    }
+
+    fn change_rooms(&self, _: IpAddr, by: &Person, id: PersonId, rooms: &[RoomName]) -> Result<(), Trouble> {
+        let rooms: Vec<_> = rooms.iter().map(RoomName::as_str).collect();
+        self.note(format!("{} gives {id} the rooms {}", by.name, rooms.join(" ")))
+    }
+
     fn end(&self, person: &Person, id: OverrideId) -> Result<(), Trouble> {
         self.note(format!("{} ends {id}", person.name))
     }
@@ -333,7 +404,7 @@ impl LessonRoom for Clerk {
         Ok(samples::reports())
     }
 
-    fn keep_report(&self, id: OverrideId) -> Result<(), Trouble> {
+    fn keep_report(&self, _: IpAddr, _: &Person, id: OverrideId) -> Result<(), Trouble> {
         self.note(format!("{id} is kept"))
     }
 
@@ -349,13 +420,13 @@ impl LessonRoom for Clerk {
         Ok(samples::plans())
     }
 
-    fn add_plan(&self, person: &Person, plan: &LessonPlan) -> Result<(), Trouble> {
+    fn add_plan(&self, _: IpAddr, person: &Person, plan: &LessonPlan) -> Result<(), Trouble> {
         let LessonPlan { room, weekday, from_minute, minutes, internet, is_wifi_on, .. } = plan;
         let (name, mode) = (&person.name, internet.as_str());
         self.note(format!("{name} plans {room} {weekday} {from_minute} {minutes} {mode} {is_wifi_on}"))
     }
 
-    fn remove_plan(&self, person: &Person, id: PlanId) -> Result<(), Trouble> {
+    fn remove_plan(&self, _: IpAddr, person: &Person, id: PlanId) -> Result<(), Trouble> {
         self.note(format!("{} gives {id} up", person.name))
     }
 
@@ -378,7 +449,7 @@ impl PreparationRoom for Clerk {
         self.note(format!("{} prepares {url} as {title} in {room} for {day}", person.name))
     }
 
-    fn unprepare(&self, person: &Person, id: PreparationId) -> Result<(), Trouble> {
+    fn unprepare(&self, _: IpAddr, person: &Person, id: PreparationId) -> Result<(), Trouble> {
         self.note(format!("{} gives preparation {id} up", person.name))
     }
 

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use super::people::Browser;
 use super::*;
-use crate::{Enrolment, EnrolmentStep, Setback, WayOut};
+use crate::{Enrolment, EnrolmentStep, LineFault, LineSeat, Setback, TypedLine, WayOut};
 
 /// A fresh box, until it was asked to be something else.
 #[derive(Default)]
@@ -50,6 +50,20 @@ impl StatusSource for Fresh {
             return Err(Setback::HeadSecret);
         }
         self.asked.lock().unwrap().push(format!("{code} at {hub} for {name}, {secret}"));
+        Ok(())
+    }
+
+    fn fresh_line(&self) -> Option<LineSeat> {
+        (!self.is_taken).then(samples::line_seat)
+    }
+
+    fn change_fresh_line(&self, typed: &TypedLine<'_>) -> Result<(), LineFault> {
+        let told = match typed {
+            TypedLine::Dhcp => "DHCP".to_owned(),
+            TypedLine::Fixed { gateway: "", .. } => return Err(LineFault::Gateway),
+            TypedLine::Fixed { address, gateway, resolvers } => format!("{address} {gateway} {resolvers}"),
+        };
+        self.asked.lock().unwrap().push(told);
         Ok(())
     }
 }
@@ -104,6 +118,33 @@ fn a_box_that_is_somebodys_has_no_such_page() {
     assert_eq!(browser.get("/inscription").location.as_deref(), Some("/"));
     let form = "code=K7QM-4XRT-9WPE&serveur=hub.commune.example";
     assert_eq!(browser.post("/inscription", form).location.as_deref(), Some("/"));
+    assert!(fresh.asked.lock().unwrap().is_empty());
+    portal.stop().unwrap();
+}
+
+#[test]
+fn the_line_of_a_fresh_box_is_changed_by_its_own_form_alone() {
+    let (portal, address, fresh) = open(Fresh::default());
+    let mut browser = Browser::new(address);
+    browser.client = "10.77.0.99";
+    assert!(browser.get("/inscription").text.contains("href=\"/inscription/ligne\""));
+    let path = "/inscription/ligne";
+    let page = browser.get(path);
+    assert!(page.status == "200" && page.text.contains("value=\"192.0.2.10/24\""), "{}", page.text);
+    let form = "ligne=fixe&adresse=198.51.100.7%2F29&passerelle=198.51.100.1&dns=192.0.2.53";
+    assert_eq!(browser.post(path, form).status, "403", "forged");
+    let wrong = browser.fill(&page, path, "ligne=fixe&adresse=198.51.100.7%2F29&passerelle=&dns=192.0.2.53");
+    assert!(wrong.status == "400" && wrong.text.contains("value=\"198.51.100.7/29\""), "{}", wrong.text);
+    assert!(wrong.text.contains("La passerelle ne convient pas"), "{}", wrong.text);
+    assert!(fresh.asked.lock().unwrap().is_empty());
+    assert_eq!(browser.fill(&page, path, form).location.as_deref(), Some(path));
+    browser.fill(&page, path, "ligne=dhcp&adresse=198.51.100.7%2F29");
+    assert_eq!(*fresh.asked.lock().unwrap(), ["198.51.100.7/29 198.51.100.1 192.0.2.53", "DHCP"]);
+    portal.stop().unwrap();
+    let (portal, address, fresh) = open(Fresh { is_taken: true, ..Fresh::default() });
+    let mut browser = Browser::new(address);
+    assert_eq!(browser.get(path).location.as_deref(), Some("/"));
+    assert_eq!(browser.post(path, form).location.as_deref(), Some("/"));
     assert!(fresh.asked.lock().unwrap().is_empty());
     portal.stop().unwrap();
 }

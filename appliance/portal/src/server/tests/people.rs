@@ -199,6 +199,24 @@ fn the_head_decides_for_the_school_and_keeps_people() {
         ("/direction/demandes", "demande=7&refus=1&jusqu=", Some("/direction"), "M. Bernard answers 7: no"),
         ("/direction/fermer", "regle=3", Some("/direction"), "M. Bernard ends 3"),
         ("/direction/personnes/fermer", "personne=1", Some("/direction/personnes"), "M. Bernard disables 1"),
+        (
+            "/direction/regles",
+            "site=casino.example&effet=refuse&jusqu=&motif=choquant",
+            Some("/direction"),
+            "M. Bernard rules refuse casino.example for good, choquant",
+        ),
+        (
+            "/direction/regles",
+            "site=https%3A%2F%2Fa.fr%2F&effet=permit&jusqu=2026-12-18&motif=concours",
+            Some("/direction"),
+            "M. Bernard rules permit https://a.fr/ until 2026-12-18, concours",
+        ),
+        (
+            "/direction/personnes/salles",
+            "personne=1&salle=CM2&salle=CP",
+            Some("/direction/personnes"),
+            "M. Bernard gives 1 the rooms CM2 CP",
+        ),
         ("/direction/personnes/carte", "personne=1", None, "M. Bernard resets 1"),
         (
             "/direction/personnes",
@@ -216,6 +234,10 @@ fn the_head_decides_for_the_school_and_keeps_people() {
         ("/direction/demandes", "demande=7&jusqu=soon&motif=a"),
         ("/direction/demandes", "demande=7&jusqu=2026-12-18&motif="),
         ("/direction/demandes", "demande=x&refus=1"),
+        ("/direction/regles", "site=a.fr&jusqu=&motif=a"),
+        ("/direction/regles", "site=a.fr&effet=permit&jusqu=soon&motif=a"),
+        ("/direction/regles", "site=a.fr&effet=permit&jusqu=&motif="),
+        ("/direction/personnes/salles", "personne=x&salle=CM2"),
         ("/direction/personnes", "nom=&role=teacher"),
         ("/direction/personnes", "nom=a&role=pupil"),
     ] {

@@ -1,6 +1,6 @@
 //! Access points that say what they are, and the page where one is adopted.
 
-use super::clerk::CODE;
+use super::clerk::{CODE, SECRET};
 use super::people::{Browser, Open};
 
 #[test]
@@ -45,6 +45,31 @@ fn one_is_adopted_and_released_by_those_who_direct() {
 }
 
 #[test]
+fn keys_of_the_wifi_are_taken_and_renewed_by_those_who_direct() {
+    let open = Open::new();
+    let mut browser = Browser::new(open.address);
+    let page = browser.sign_in("personne=1");
+    let file = "salle=CM1&appareil=tab-07&fichier=ipad";
+    assert_eq!(browser.get("/technique/wifi").status, "403", "a teacher");
+    assert_eq!(browser.fill(&page, "/technique/wifi/fichier", file).status, "403");
+    let mut browser = Browser::new(open.address);
+    browser.sign_in("nom=M.+Bernard");
+    let page = browser.get("/technique/wifi");
+    assert!(page.text.contains("tab-07") && page.text.contains("tilleul"), "{}", page.text);
+    let taken = browser.fill(&page, "/technique/wifi/fichier", file);
+    assert!(taken.status == "200" && taken.text.contains("a key"), "{}", taken.text);
+    for (form, status) in [("salle=CM1&appareil=tab-07&fichier=x", "422"), ("salle=CM1&fichier=qr", "404")] {
+        assert_eq!(browser.fill(&page, "/technique/wifi/fichier", form).status, status, "{form}");
+    }
+    assert_eq!(browser.get("/technique/wifi/fichier").status, "404", "a link takes no key away");
+    let renewed = browser.fill(&page, "/technique/wifi/cle", "salle=CM2&appareil=");
+    assert_eq!(renewed.location.as_deref(), Some("/technique/wifi"));
+    assert_eq!(browser.post("/technique/wifi/cle", "salle=CM2").status, "403", "forged");
+    assert_eq!(open.done(), ["M. Bernard takes ipad of tab-07 in CM1", "M. Bernard renews the key of CM2"]);
+    open.portal.stop().unwrap();
+}
+
+#[test]
 fn a_release_is_put_in_by_day_by_those_who_direct() {
     let open = Open::new();
     let mut browser = Browser::new(open.address);
@@ -62,6 +87,41 @@ fn a_release_is_put_in_by_day_by_those_who_direct() {
     let done = browser.fill(&page, "/technique/version", install);
     assert_eq!(done.location.as_deref(), Some("/technique"));
     assert_eq!(open.done(), ["M. Bernard installs 1.5.0"]);
+    open.portal.stop().unwrap();
+}
+
+#[test]
+fn a_box_goes_to_another_hub_by_those_who_direct() {
+    const PATH: &str = "/technique/hub";
+    let open = Open::new();
+    let form = |code: &str, secret: &str| format!("code={code}&serveur=hub.autre.example&secret={secret}");
+    let mut browser = Browser::new(open.address);
+    let page = browser.sign_in("personne=1");
+    assert_eq!(browser.get(PATH).status, "403", "a teacher");
+    assert_eq!(browser.fill(&page, PATH, &form("K7QM4XRT9WPE", SECRET)).status, "403");
+    let mut browser = Browser::new(open.address);
+    browser.sign_in("nom=M.+Bernard");
+    let page = browser.get("/technique");
+    assert!(page.text.contains(PATH), "{}", page.text);
+    let page = browser.get(PATH);
+    assert!(
+        page.text.contains("hub.commune.example") && page.text.contains("name=\"code\""),
+        "{}",
+        page.text
+    );
+    let wrong = browser.fill(&page, PATH, &form("K7QM4XRT9WPE", "0"));
+    assert!(
+        wrong.status == "403" && wrong.text.contains("hub.autre.example"),
+        "{} {}",
+        wrong.status,
+        wrong.text
+    );
+    let short = browser.fill(&page, PATH, &form("K7QM", SECRET));
+    assert!(short.status == "400" && short.text.contains("mal tapé"), "{} {}", short.status, short.text);
+    assert_eq!(browser.post(PATH, &form("K7QM4XRT9WPE", SECRET)).status, "403", "forged");
+    let done = browser.fill(&page, PATH, &form("K7QM4XRT9WPE", SECRET));
+    assert_eq!(done.location.as_deref(), Some(PATH));
+    assert_eq!(open.done(), ["M. Bernard joins hub.autre.example by K7QM4XRT9WPE"]);
     open.portal.stop().unwrap();
 }
 
@@ -87,5 +147,53 @@ fn devices_are_kept_by_those_who_direct() {
         open.done(),
         ["M. Bernard adds 02:00:00:00:00:ab CM2-03 CM2 elementaire", "M. Bernard forgets 02:00:00:00:00:01"]
     );
+    open.portal.stop().unwrap();
+}
+
+#[test]
+fn the_line_is_changed_by_those_who_keep_the_box() {
+    const PATH: &str = "/technique/ligne";
+    let open = Open::new();
+    let mut browser = Browser::new(open.address);
+    browser.sign_in("personne=1");
+    assert_eq!(browser.get(PATH).status, "403", "a teacher");
+    let mut browser = Browser::new(open.address);
+    browser.sign_in("nom=M.+Bernard");
+    assert!(browser.get("/technique").text.contains(PATH));
+    let page = browser.get(PATH);
+    assert!(
+        page.text.contains("name=\"passerelle\"") && page.text.contains("192.0.2.10/24"),
+        "{}",
+        page.text
+    );
+    let form = |address: &str| format!("ligne=fixe&adresse={address}&passerelle=192.0.2.1&dns=192.0.2.53");
+    let wrong = browser.fill(&page, PATH, &form("192.0.2.7"));
+    assert!(wrong.status == "400" && wrong.text.contains("value=\"192.0.2.7\""), "{}", wrong.text);
+    assert_eq!(browser.post(PATH, &form("192.0.2.7%2F24")).status, "403", "forged");
+    let done = browser.fill(&page, PATH, &form("192.0.2.7%2F24"));
+    assert_eq!(done.location.as_deref(), Some(PATH));
+    browser.fill(&page, PATH, "ligne=dhcp");
+    assert_eq!(
+        open.done(),
+        ["M. Bernard has 192.0.2.7/24 by 192.0.2.1, 192.0.2.53", "M. Bernard goes back to DHCP"]
+    );
+    open.portal.stop().unwrap();
+}
+
+#[test]
+fn the_files_of_an_access_point_are_taken_by_those_who_keep_the_box() {
+    const PATH: &str = "/technique/bornes/fichiers";
+    let open = Open::new();
+    let mut browser = Browser::new(open.address);
+    let page = browser.sign_in("personne=1");
+    assert_eq!(browser.fill(&page, PATH, "").status, "403", "a teacher");
+    let mut browser = Browser::new(open.address);
+    browser.sign_in("nom=M.+Bernard");
+    let page = browser.get("/technique/bornes");
+    assert!(page.text.contains(PATH), "{}", page.text);
+    assert_eq!(browser.post(PATH, "").status, "403", "forged");
+    let taken = browser.fill(&page, PATH, "");
+    assert!(taken.status == "200" && taken.text.contains("packed"), "{}", taken.text);
+    assert_eq!(open.done(), ["M. Bernard takes the files of access points"]);
     open.portal.stop().unwrap();
 }

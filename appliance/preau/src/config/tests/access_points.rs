@@ -11,15 +11,15 @@ const POINT: &str = "[[access_point]]\nname = 'borne-cm2'\nroom = 'CM2'\nkind = 
 fn a_room_with_a_radio_of_the_box_and_one_with_openwrt() {
     let fingerprint = format!("{}:ff", "AB".repeat(31));
     let text = format!(
-        "{SCHOOL}[wifi]\ncountry = 'RE'\nlistener = 'mon0'\n{NETWORK}keys = 'device'\n{POINT}\
+        "{SCHOOL}[wifi]\ncountry = 'RE'\npower = 13\nlistener = 'mon0'\n{NETWORK}keys = 'device'\n{POINT}\
          [[wifi.network]]\nroom = 'CM1'\nssid = 'hetre'\nisolate = true\n\
          [[access_point]]\nname = 'borne-cm1'\nroom = 'CM1'\nkind = 'openwrt'\naddress = '10.77.0.21'\n\
          certificate = '{fingerprint}'\npassword_file = '/etc/preau/borne'\nchannel = 6\n"
     );
     let wifi = Config::parse(&text).unwrap().wifi;
     assert_eq!(
-        (wifi.country.as_str(), wifi.listener.map(|it| it.to_string())),
-        ("RE", Some("mon0".to_owned()))
+        (wifi.country.as_str(), wifi.power.dbm(), wifi.listener.map(|it| it.to_string())),
+        ("RE", 13, Some("mon0".to_owned()))
     );
     let [devices, shared] = wifi.networks.as_slice() else { panic!("{:?}", wifi.networks) };
     assert_eq!((devices.keys, devices.security), (KeyPolicy::Device, Security::Wpa2));
@@ -63,6 +63,7 @@ fn weak_or_contradictory_wifi_is_refused_with_the_reason() {
     check(&format!("{NETWORK}keys = 'device'\nwpa3 = true\n"), "WPA3 knows one key for all");
     check(&format!("{NETWORK}keys = 'pupil'\n"), "keys are those of the `room`");
     check(&format!("[wifi]\ncountry = 'France'\n{NETWORK}"), "two capital letters");
+    check(&format!("[wifi]\npower = 30\n{NETWORK}"), "1 to 20 dBm");
     let openwrt =
         "[[access_point]]\nname = 'a'\nroom = 'CM2'\nkind = 'openwrt'\naddress = '10.77.0.21'\nchannel = 6\n";
     check(&format!("{NETWORK}{openwrt}certificate = 'abc'\n"), "`preau wifi adopt` prints it");

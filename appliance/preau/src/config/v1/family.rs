@@ -11,11 +11,19 @@ use crate::config::report::{Problem, problems};
 use crate::config::section::Section;
 
 /// The built-in profiles, by their names.
-const BUILT_IN: [(&str, &str); 3] = [
-    ("entcore", include_str!("../families/entcore.toml")),
+const BUILT_IN: [(&str, &str); 9] = [
+    ("entcore", ENTCORE),
+    ("one", ENTCORE),
     ("beneylu", include_str!("../families/beneylu.toml")),
     ("iconito", include_str!("../families/iconito.toml")),
+    ("netecole", include_str!("../families/netecole.toml")),
+    ("liberscol", include_str!("../families/liberscol.toml")),
+    ("opencartable", include_str!("../families/opencartable.toml")),
+    ("scoledge", include_str!("../families/scoledge.toml")),
+    ("arthur-et-lila", include_str!("../families/arthur-et-lila.toml")),
 ];
+/// ONE is the best known of those that are built on it.
+const ENTCORE: &str = include_str!("../families/entcore.toml");
 /// The name of the profile of a workspace that nobody knows.
 const GENERIC: &str = "generic";
 /// The only version so far.
@@ -88,6 +96,7 @@ impl<'de> Deserialize<'de> for File {
             session_cookies: names(&mut table, "session_cookies"),
             files: patterns(&mut table, "files"),
             signatures: names(&mut table, "signatures"),
+            for_all: patterns(&mut table, "static"),
             log_out: patterns(&mut table, "log_out"),
             has_banner: table.optional("banner").unwrap_or(default.has_banner),
             offline_days: days.map_or(default.offline_days, |days| days.value),
@@ -134,10 +143,14 @@ mod tests {
     fn every_built_in_profile_is_right() {
         for (name, _) in BUILT_IN {
             let family = find(name).unwrap();
-            assert!(!family.session_cookies.is_empty(), "{name}");
+            // Of the others nothing is known, and nothing is made up.
+            let is_known = ["entcore", "one", "beneylu", "iconito"].contains(&name);
+            assert_eq!(!family.session_cookies.is_empty(), is_known, "{name}");
+            assert!(is_known || family == Family::default(), "{name}");
         }
         assert_eq!(find(GENERIC), Ok(Family::default()));
-        assert!(find("netecole").unwrap_err().contains("known are generic, entcore, beneylu, iconito"));
+        assert_eq!(find("one"), find("entcore"));
+        assert!(find("pronote").unwrap_err().contains("known are generic, entcore, one, beneylu, iconito"));
     }
 
     #[test]
@@ -157,6 +170,10 @@ mod tests {
         check("beneylu", "/a/b.mp4?timestamp=17&signature=5a", Some(("/a/b.mp4", true)));
         check("beneylu", "/a/b.mp4?timestamp=17", None);
         check("iconito", "/static/album/1.jpg", None);
+        let is_for_all = |name: &str, uri: &str| find(name).unwrap().is_for_all(uri);
+        assert!(is_for_all("entcore", "/assets/themes/ode-bootstrap-one/skins/default/theme.css?v=3"));
+        assert!(is_for_all("entcore", "/infra/public/js/audioEncoder.js"));
+        assert!(!is_for_all("entcore", "/infra/user-preference") && !is_for_all("beneylu", "/assets/a.js"));
     }
 
     #[test]
@@ -168,6 +185,7 @@ mod tests {
         check("", "the key `version` is missing");
         check("version = 2", "1:11: this box knows version 1");
         check("version = 1\nfiles = ['/**']", "2:11: `/**`: a path is written as");
+        check("version = 1\nstatic = ['assets']", "2:11: `assets`: a path is written as");
         check("version = 1\nsession_cookies = ['a b']", "2:21: `a b`: no name");
         check("version = 1\nsignatures = ['*']", "no name");
         check("version = 1\noffline_days = 99", "2:16: a number of days from 0 to 31");

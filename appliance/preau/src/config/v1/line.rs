@@ -2,12 +2,13 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use addressing::{ApartSchool, Leases, Pool, School};
+use addressing::{ApartSchool, FixedLine, Leases, Pool, School};
 use firewall::{Apart, FirewallPolicy, Intent, Interface, PolicyError, Ports, check_networks};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use toml_span::{Span, Spanned};
 
 use crate::config::Network;
+use crate::config::line_file::{has_fixed_line, read_fixed_line};
 use crate::config::section::{Section, Side};
 
 /// A box between a school and its line, as far as the file tells.
@@ -29,6 +30,8 @@ const APART_MAX: usize = 4;
 struct WanKeys {
     interface: Option<Spanned<Interface>>,
     ipv6: bool,
+    /// Where it is no line with DHCP; inside, where it is read.
+    fixed: Option<Option<Spanned<FixedLine>>>,
 }
 
 impl Line {
@@ -124,10 +127,26 @@ impl Line {
             ports: ports?,
             connections_per_second,
         };
+        let fixed = check_fixed_line(table, wan.fixed, &school)?;
         let firewall = build_firewall(table, span, intent)?;
         let firewall = if leases.is_some() { firewall.with_addresses_given() } else { firewall };
-        Some(Network { firewall, wan_ipv6: wan.ipv6, school })
+        Some(Network { firewall, wan_ipv6: wan.ipv6, school, fixed_line: fixed })
     }
+}
+
+/// The line without DHCP, where there is one that this school can have; the outer one is `None` where a mistake was told.
+fn check_fixed_line(
+    table: &mut Section<'_>,
+    read: Option<Option<Spanned<FixedLine>>>,
+    school: &School,
+) -> Option<Option<FixedLine>> {
+    let Some(read) = read else { return Some(None) };
+    let Spanned { value: line, span } = read?;
+    if let Err(error) = line.check_beside(&school.ipv4_networks()) {
+        table.reject(span, error.to_string());
+        return None;
+    }
+    Some(Some(line))
 }
 
 /// What the firewall says against the whole stands at `[lan]`; what it says against a part was told there.
@@ -197,6 +216,7 @@ fn read_apart(table: &mut Section<'_>) -> Option<ApartSchool> {
 impl WanKeys {
     fn read(wan: &mut Section<'_>) -> Self {
         let interface = wan.required_parse_spanned::<Interface>("interface");
-        Self { interface, ipv6: wan.optional("ipv6").unwrap_or(true) }
+        let fixed = has_fixed_line(wan).then(|| read_fixed_line(wan));
+        Self { interface, ipv6: wan.optional("ipv6").unwrap_or(true), fixed }
     }
 }

@@ -10,7 +10,7 @@ use toml_span::{Span, Spanned};
 use wifi::lint::{Severity, check_name};
 use wifi::{
     AccessPoint, AdoptionKey, AdoptionKeyError, Apart, Channel, Country, KeyPolicy, Kind, PointPassword,
-    RoomNetwork, Security, Ssid,
+    Power, RoomNetwork, Security, Ssid,
 };
 
 use crate::cli::Address;
@@ -31,6 +31,7 @@ const OPENWRT_RADIO: &str = "radio0";
 /// The school's Wi-Fi, as far as the file tells.
 pub(super) struct WifiKeys {
     country: Country,
+    power: Power,
     listener: Option<Interface>,
     adoption_key: Option<Result<AdoptionKey, String>>,
     networks: Vec<Spanned<Option<RoomNetwork>>>,
@@ -41,13 +42,16 @@ impl WifiKeys {
     pub(super) fn read(table: &mut Section<'_>) -> Self {
         let read = table.table("wifi", |wifi| {
             let country = wifi.parse::<Country>("country").unwrap_or_default();
+            let power = read_power(wifi);
             let listener = wifi.parse::<Interface>("listener");
             let adoption_key = read_adoption_key(wifi);
             let networks =
                 wifi.tables("network", |network| Spanned::with_span(read_network(network), network.span()));
-            (country, listener, adoption_key, networks.map(|found| found.value).unwrap_or_default())
+            let networks = networks.map(|found| found.value).unwrap_or_default();
+            (country, power, listener, adoption_key, networks)
         });
-        let (country, listener, adoption_key, networks) = read.map(|read| read.value).unwrap_or_default();
+        let (country, power, listener, adoption_key, networks) =
+            read.map(|read| read.value).unwrap_or_default();
         let points =
             table.tables("access_point", |point| Spanned::with_span(read_point(point), point.span()));
         let access_points = points.as_ref().map_or(0, |points| points.value.len());
@@ -55,7 +59,7 @@ impl WifiKeys {
             table.reject(points.span, format!("more than {ACCESS_POINTS_MAX} access points"));
         }
         let access_points = points.map(|points| points.value).unwrap_or_default();
-        Self { country, listener, adoption_key, networks, access_points }
+        Self { country, power, listener, adoption_key, networks, access_points }
     }
 
     /// Compares with what else the file says.
@@ -134,7 +138,7 @@ impl WifiKeys {
     }
 
     pub(super) fn finish(self) -> Option<Wifi> {
-        let Self { country, listener, adoption_key, networks, access_points } = self;
+        let Self { country, power, listener, adoption_key, networks, access_points } = self;
         let (adoption_key, adoption_key_fault) = match adoption_key {
             None => (None, None),
             Some(Ok(key)) => (Some(key), None),
@@ -142,6 +146,7 @@ impl WifiKeys {
         };
         Some(Wifi {
             country,
+            power,
             listener,
             adoption_key,
             adoption_key_fault,
@@ -185,6 +190,14 @@ fn check_kind(table: &mut Section<'_>, span: Span, point: &AccessPoint, network:
         );
         table.reject(span, message);
     }
+}
+
+fn read_power(table: &mut Section<'_>) -> Power {
+    let Some(dbm) = table.optional_spanned::<u8>("power") else { return Power::default() };
+    Power::new(dbm.value).unwrap_or_else(|error| {
+        table.reject(dbm.span, error.to_string());
+        Power::default()
+    })
 }
 
 /// The commune's key, or why it cannot be read. That is no mistake of the file's: a box that takes another one's place has its

@@ -1,6 +1,6 @@
 //! What people of the school ask of the commune.
 
-use model::{NewCommuneRequest, Person, SiteList};
+use model::{DomainName, Motive, NewCommuneRequest, Person, SiteList, Timestamp, Verdict};
 use portal::{CommuneDesk, CommuneWish, Trouble};
 use store::{CommuneAskError, StoreError};
 use sync::HubFolder;
@@ -39,6 +39,31 @@ impl Office {
             is_urgent: wish.is_urgent,
         };
         self.write(|store| store.ask_commune(&new, now)).map(drop)
+    }
+
+    /// The commune hears at once of what a teacher closed: its other schools have the same site. Where there is no hub, or too much waits for
+    /// its answer already, the site is closed all the same.
+    pub(super) fn tell_of_report(
+        &self,
+        person: &Person,
+        site: &DomainName,
+        motive: &Motive,
+        now: Timestamp,
+    ) -> Result<(), Trouble> {
+        if !self.has_hub() {
+            return Ok(());
+        }
+        let new = NewCommuneRequest {
+            site: site.clone(),
+            wants: Verdict::Refuse,
+            author: person.name.clone(),
+            motive: motive.clone(),
+            is_urgent: true,
+        };
+        match self.write(|store| store.ask_commune(&new, now)) {
+            Ok(_) | Err(Trouble::Full) => Ok(()),
+            Err(trouble) => Err(trouble),
+        }
     }
 
     fn has_hub(&self) -> bool {

@@ -201,15 +201,22 @@ impl Office {
             until: None,
         };
         let new = NewOverride::new(rule, now).map_err(|_| Trouble::Sites)?;
-        self.write(|store| store.add_report(new, clock.quality)).map(drop)
+        self.write(|store| store.add_report(new, clock.quality))?;
+        self.tell_of_report(person, site, motive, now)
     }
 
     pub(super) fn list_reports(&self) -> Result<Vec<Override>, Trouble> {
         self.work(|store| store.reports())
     }
 
-    pub(super) fn settle_report(&self, id: OverrideId) -> Result<(), Trouble> {
-        self.write(|store| store.settle_report(id))
+    pub(super) fn settle_report(
+        &self,
+        client: IpAddr,
+        person: &Person,
+        id: OverrideId,
+    ) -> Result<(), Trouble> {
+        let author = self.author(client, person);
+        self.write(|store| store.settle_report(id, author))
     }
 
     pub(super) fn list_wifi(&self) -> Result<Vec<WifiLine>, Trouble> {
@@ -245,7 +252,12 @@ impl Office {
         Ok(plans.into_iter().filter(|(_, plan)| plan.teacher == person.name).collect())
     }
 
-    pub(super) fn plan_lesson(&self, person: &Person, plan: &LessonPlan) -> Result<(), Trouble> {
+    pub(super) fn plan_lesson(
+        &self,
+        client: IpAddr,
+        person: &Person,
+        plan: &LessonPlan,
+    ) -> Result<(), Trouble> {
         self.check_room(person, &plan.room)?;
         if !plan.is_fit() {
             return Err(Trouble::Length);
@@ -253,11 +265,13 @@ impl Office {
         if self.list_plans(person)?.len() >= PLANS_OF_ONE_MAX {
             return Err(Trouble::Full);
         }
-        self.write(|store| store.add_plan(plan)).map(drop)
+        let device = self.device_of(client);
+        self.write(|store| store.plan_lesson(plan, device)).map(drop)
     }
 
-    pub(super) fn give_plan_up(&self, person: &Person, id: PlanId) -> Result<(), Trouble> {
-        self.write(|store| store.remove_plan(id, &person.name)).map(drop)
+    pub(super) fn give_plan_up(&self, client: IpAddr, person: &Person, id: PlanId) -> Result<(), Trouble> {
+        let device = self.device_of(client);
+        self.write(|store| store.remove_plan(id, &person.name, device)).map(drop)
     }
 
     fn device_of(&self, client: IpAddr) -> Option<Mac> {

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use model::{AccessPointName, Mac, Person, RoomName};
+use model::{AccessPointName, Alteration, Mac, Person, PersonAct, PersonDeed, RoomName, Sought};
 use portal::{AdoptedPointLine, HeardPoint, Points, SaidOfPoint, Trouble};
 use store::AdoptedPoint;
 use system::clock::monotonic;
+use system::first_boot;
 use system::ubus::see_certificate;
-use wifi::{Announcement, Channel, KeyPolicy, RoomNetwork};
+use wifi::{AdoptionKey, Announcement, Channel, KeyPolicy, RoomNetwork};
 
 use super::Office;
 use crate::config;
@@ -98,6 +99,7 @@ impl Office {
         });
         Ok(Points {
             has_key: self.points.heard.key().is_some(),
+            has_files: self.find_own_key()?.is_some(),
             heard,
             adopted: adopted.collect(),
             rooms: self.points.rooms.clone(),
@@ -161,6 +163,28 @@ impl Office {
     ) -> Result<(), Trouble> {
         let author = self.author(client, person);
         self.write(|store| store.release_point(name, author))
+    }
+
+    /// The files by which an access point from the factory becomes one of this box. The commune's key goes out with the commune's images alone.
+    pub(super) fn pack_point_files(&self, client: IpAddr, person: &Person) -> Result<Vec<u8>, Trouble> {
+        let key = self.find_own_key()?.ok_or(Trouble::Unknown)?;
+        let packed = first_boot::pack(&key).map_err(|error| {
+            tracing::error!(%error, "the files of an access point cannot be packed");
+            Trouble::Unavailable
+        })?;
+        let (author, device) = self.author(client, person);
+        let words = Sought::new("files of an access point");
+        let deed = PersonDeed::Alter { what: Alteration::TakeAdoptionKey, words };
+        let act = PersonAct { author: author.clone(), device, deed };
+        self.write(|store| store.keep_done_act(&act))?;
+        Ok(packed)
+    }
+
+    /// The key that the box has drawn, where it is the one that counts.
+    fn find_own_key(&self) -> Result<Option<String>, Trouble> {
+        let own = self.work(|store| store.adoption_key())?;
+        let in_force = self.points.heard.key();
+        Ok(own.filter(|own| in_force.is_some() && own.parse::<AdoptionKey>().ok().as_ref() == in_force))
     }
 
     /// Whether a machine shows this certificate.

@@ -81,9 +81,15 @@ impl Office {
         self.write(|store| store.add_preparation(&new)).map(drop)
     }
 
-    pub(super) fn give_up_preparation(&self, person: &Person, id: PreparationId) -> Result<(), Trouble> {
+    pub(super) fn give_up_preparation(
+        &self,
+        client: IpAddr,
+        person: &Person,
+        id: PreparationId,
+    ) -> Result<(), Trouble> {
         let by = (!person.role.directs()).then_some(&person.name);
-        self.write(|store| store.remove_preparation(id, by)).map(drop)
+        let author = self.author(client, person);
+        self.write(|store| store.remove_preparation(id, by, author)).map(drop)
     }
 
     /// Tomorrow by the school's clock.
@@ -98,6 +104,7 @@ impl From<PrepareError> for Failure {
     fn from(error: PrepareError) -> Self {
         match error {
             PrepareError::TooMany => Self::Trouble(Trouble::Full),
+            PrepareError::Unrecorded => Self::Trouble(Trouble::Unavailable),
             PrepareError::Store(error) => Self::Store(error),
         }
     }

@@ -57,6 +57,24 @@ impl Office {
         Ok(())
     }
 
+    /// Of rooms, there are those in which devices stand, and those that she has already.
+    pub(super) fn give_rooms(
+        &self,
+        client: IpAddr,
+        by: &Person,
+        id: PersonId,
+        rooms: &[RoomName],
+    ) -> Result<(), Trouble> {
+        self.check_change(by, id)?;
+        let (other, _) = self.work(|store| store.find_credential(id))?.ok_or(Trouble::Unknown)?;
+        let known = self.list_rooms()?;
+        if rooms.iter().any(|room| !known.contains(room) && !other.rooms.contains(room)) {
+            return Err(Trouble::Field);
+        }
+        let author = self.author(client, by);
+        self.write(|store| store.change_rooms(id, rooms, author)).map(drop)
+    }
+
     /// The role of somebody else whom `by` may change: nobody locks herself out.
     pub(super) fn check_change(&self, by: &Person, id: PersonId) -> Result<Role, Trouble> {
         let (other, _) = self.work(|store| store.find_credential(id))?.ok_or(Trouble::Unknown)?;

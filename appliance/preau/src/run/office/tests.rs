@@ -20,10 +20,14 @@ mod devices;
 mod installing;
 mod keys;
 mod lessons;
+mod lining;
 mod memory;
+mod moving;
+mod networks;
 mod points;
 mod readings;
 mod requests;
+mod ruling;
 mod telephones;
 
 use super::signing::{HASHERS_MAX, Turn};

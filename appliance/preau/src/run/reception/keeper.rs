@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, TryRecvError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::anyhow;
 use portal::{EnrolmentStep, Setback, StatusSource as _, WayOut};
@@ -21,6 +21,7 @@ use super::{Order, Reception};
 use crate::cli::RunOptions;
 use crate::config::Config;
 use crate::data_folder::STATE_FILE;
+use crate::line::LineDesk;
 use crate::run::board::Board;
 
 /// How often it looks: somebody waits before the screen.
@@ -45,6 +46,8 @@ pub(crate) struct ReceptionKeeper {
     screen: Option<ScreenWriter>,
     /// The hub's address, and the school that the box is there, for the screen.
     hub: Option<(String, String)>,
+    /// When that was kept: the box may have enrolled anew.
+    hub_stamp: Option<SystemTime>,
     /// The state, while the box is fresh.
     store: Option<Store>,
     /// The box is somebody's, and will not be fresh again while it runs.
@@ -82,9 +85,13 @@ impl ReceptionKeeper {
             folder: HubFolder::new(data),
             place: options.config.clone(),
             line: config.network.as_ref().map(|network| network.firewall.intent().wan.to_string()),
-            stick: options.stick.as_deref().map(|path| Stick::new(path, data)),
+            stick: options
+                .stick
+                .as_deref()
+                .map(|path| Stick::new(path, data).with_line_desk(LineDesk::new(config, data))),
             screen: options.screen.as_deref().map(|path| ScreenWriter::new(path, config)),
             hub: None,
+            hub_stamp: None,
             store: None,
             is_taken: config.network.is_none(),
             is_peopled: config.network.is_none(),
@@ -117,8 +124,9 @@ impl ReceptionKeeper {
             self.look_for_people(now);
         }
         let Some(screen) = &mut self.screen else { return };
-        if self.hub.is_none() && self.folder.is_enrolled() {
-            self.hub = read_hub(&self.folder);
+        let stamp = self.folder.identity_stamp();
+        if stamp.is_some() && (self.hub.is_none() || self.hub_stamp != stamp) {
+            (self.hub, self.hub_stamp) = (read_hub(&self.folder), stamp);
         }
         let hub = self.hub.as_ref().map(|(hub, school)| (hub.as_str(), school.as_str()));
         screen.look(&self.board, (self.reception.enrolment().as_ref(), hub), now);
@@ -256,7 +264,7 @@ fn is_used(data: &Path) -> Option<bool> {
     Some(!store.people().ok()?.is_empty() || !store.devices().ok()?.is_empty())
 }
 
-/// Whose box it is. It is read once: the box's own key is in the same file.
+/// Whose box it is. It is read once for each enrolment: the box's own key is in the same file.
 fn read_hub(folder: &HubFolder) -> Option<(String, String)> {
     let identity = folder.read().ok()??;
     Some((identity.url.to_string(), identity.enrolled.school.name))

@@ -7,7 +7,7 @@ use replication::Refusal;
 use sync::SyncError;
 
 /// In words that pages have, of a try to enrol, or to take over the state of the box before.
-pub(super) fn setback(error: &anyhow::Error, is_inheriting: bool) -> Setback {
+pub(in crate::run) fn setback(error: &anyhow::Error, is_inheriting: bool) -> Setback {
     if let Some(error) = error.downcast_ref::<SyncError>() {
         return of_hub(error);
     }

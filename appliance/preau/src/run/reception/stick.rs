@@ -8,10 +8,13 @@ use ring::digest::{SHA256, digest};
 use system::private::PrivateFolder;
 
 use super::Order;
-use crate::config::StickFile;
+use crate::config::{LineChoice, StickFile};
+use crate::line::LineDesk;
 
 /// Codes that were tried, each by its hash with its hub's address, in the data folder.
 const TRIED_FILE: &str = "stick-codes";
+/// The line that a stick has said last, as it was put in place, in the data folder: what somebody types afterwards counts more.
+const PLACED_FILE: &str = "stick-line";
 /// Most of them that are kept: a school sees a few in its life.
 const TRIED_MAX: usize = 16;
 /// Before a code is tried again at a hub that did not answer.
@@ -31,12 +34,17 @@ pub(super) struct Stick {
     under_way: Option<(Vec<u8>, String)>,
     /// When the hub may be asked again.
     not_before: Option<Instant>,
+    /// Where the line is changed, on a box that has one.
+    line_desk: Option<LineDesk>,
+    /// The line that a stick has said last.
+    placed: Option<String>,
 }
 
 impl Stick {
     pub(super) fn new(path: &Path, data: &Path) -> Self {
         let data = PrivateFolder::new(data);
         let tried = data.read(TRIED_FILE).ok().flatten().unwrap_or_default();
+        let placed = data.read(PLACED_FILE).ok().flatten();
         Self {
             path: path.to_owned(),
             data,
@@ -44,7 +52,14 @@ impl Stick {
             refused: None,
             under_way: None,
             not_before: None,
+            line_desk: None,
+            placed,
         }
+    }
+
+    /// The same on a box with a line.
+    pub(super) fn with_line_desk(self, line_desk: Option<LineDesk>) -> Self {
+        Self { line_desk, ..self }
     }
 
     /// What it wants to be done now; why it is not, where that was not said yet.
@@ -57,13 +72,19 @@ impl Stick {
         if self.refused.as_ref() == Some(&bytes) || self.not_before.is_some_and(|at| now < at) {
             return None;
         }
-        let order = match read(&bytes) {
-            Ok(order) => order,
+        let (order, line) = match read(&bytes) {
+            Ok(read) => read,
             Err(setback) => return self.refuse(bytes, setback),
         };
         let hash = hash(&order);
         if self.tried.contains(&hash) {
             return self.refuse(bytes, Setback::Used);
+        }
+        // Without the line no hub is reached. A line that will not do spends no code.
+        if let Some(line) = &line
+            && let Err(setback) = self.place(line)
+        {
+            return self.refuse(bytes, setback);
         }
         self.under_way = Some((bytes, hash));
         Some(Ok(order))
@@ -87,6 +108,23 @@ impl Stick {
         }
     }
 
+    /// Has the box be on its line as the stick says, once.
+    fn place(&mut self, line: &LineChoice) -> Result<(), Setback> {
+        let Some(desk) = &self.line_desk else { return Ok(()) };
+        desk.check(line).map_err(|_| Setback::Line)?;
+        let text = line.to_text();
+        if self.placed.as_ref() == Some(&text) {
+            return Ok(());
+        }
+        let placed = desk.keep(line).and_then(|()| self.data.replace(PLACED_FILE, &text));
+        placed.map_err(|error| {
+            tracing::error!(%error, "the line of the USB stick cannot be kept");
+            Setback::Line
+        })?;
+        self.placed = Some(text);
+        Ok(())
+    }
+
     fn refuse(&mut self, what: Vec<u8>, setback: Setback) -> Option<Result<Order, Setback>> {
         if self.refused.as_ref() == Some(&what) {
             return None;
@@ -96,13 +134,13 @@ impl Stick {
     }
 }
 
-fn read(bytes: &[u8]) -> Result<Order, Setback> {
+fn read(bytes: &[u8]) -> Result<(Order, Option<LineChoice>), Setback> {
     let text = std::str::from_utf8(bytes).map_err(|_| Setback::Stick)?;
-    let StickFile { hub, code } = StickFile::parse(text).map_err(|problems| {
+    let StickFile { hub, code, line } = StickFile::parse(text).map_err(|problems| {
         problems.iter().for_each(|problem| tracing::warn!("the file of the USB stick: {problem}"));
         Setback::Stick
     })?;
-    Order::read(&code, &hub)
+    Ok((Order::read(&code, &hub)?, line))
 }
 
 /// How long the same code rests that no hub has judged; `None` where one has.
@@ -206,6 +244,37 @@ mod tests {
             assert!(stick.look(now).is_none(), "a moment ago");
         }
         assert!(is_order(stick.look(now + PAUSE)));
+    }
+
+    #[test]
+    fn the_line_of_a_stick_is_in_place_before_its_code_is_tried_and_once() {
+        let (plugged, now) = (Plugged::new(), monotonic());
+        let data = plugged.0.path();
+        let config = crate::config::Config::load(Path::new("../../docs/preau.example.toml")).unwrap();
+        let stick = || plugged.stick().with_line_desk(LineDesk::new(&config, data));
+        let wan = |address: &str, gateway: &str| {
+            format!(
+                "{}[wan]\naddress = \"{address}\"\ngateway = \"{gateway}\"\ndns = [\"192.0.2.53\"]\n",
+                file(3)
+            )
+        };
+        let line = || fs::read_to_string(data.join(crate::line::LINE_FILE)).ok();
+        let mut first = stick();
+        plugged.write(wan("10.77.0.9/24", "10.77.0.254"));
+        assert_eq!(first.look(now).unwrap().err(), Some(Setback::Line), "the school's own range");
+        assert_eq!(line(), None);
+        plugged.write(wan("192.0.2.10/24", "192.0.2.1"));
+        assert!(is_order(first.look(now)), "the code was not spent");
+        assert!(line().unwrap().contains("192.0.2.10/24"));
+        first.note(Some(Setback::Silent), now);
+        // Somebody puts it right on the page, and the box starts anew.
+        let desk = LineDesk::new(&config, data).unwrap();
+        desk.keep(&LineChoice::Dhcp).unwrap();
+        assert!(is_order(stick().look(now)));
+        assert!(line().unwrap().contains("dhcp = true"), "what was typed last counts");
+        plugged.write(wan("192.0.2.11/24", "192.0.2.1"));
+        assert!(is_order(stick().look(now)));
+        assert!(line().unwrap().contains("192.0.2.11/24"), "another stick");
     }
 
     #[test]

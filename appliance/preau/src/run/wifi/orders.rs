@@ -13,7 +13,7 @@ use ring::rand::SystemRandom;
 use store::{Generation, KeyOwner, Store, WifiKey};
 use system::clock::keep_pace;
 use wifi::{
-    Channel, Country, DeviceKey, KeyId, KeyPolicy, Passphrase, RoomNetwork, Setup, Ssid, Vlan, Wish,
+    Channel, Country, DeviceKey, KeyId, KeyPolicy, Passphrase, Power, RoomNetwork, Setup, Ssid, Vlan, Wish,
     is_of_an_earlier_year,
 };
 
@@ -43,12 +43,13 @@ pub(crate) struct RoomOrder {
     passphrase: Option<Passphrase>,
     keys: Vec<DeviceKey>,
     country: Country,
+    power: Power,
 }
 
 impl RoomOrder {
     /// The same on this channel.
     pub(crate) fn setup(&self, channel: Channel) -> Setup {
-        let Self { network, passphrase, keys, country } = self.clone();
+        let Self { network, passphrase, keys, country, power } = self.clone();
         Setup {
             ssid: network.ssid,
             security: network.security,
@@ -56,6 +57,7 @@ impl RoomOrder {
             keys,
             channel,
             country,
+            power,
             isolates_stations: network.isolates_stations,
             bridges: network.apart.into_iter().map(|apart| apart.bridge).collect(),
         }
@@ -84,6 +86,7 @@ pub(crate) struct OrderKeeper {
     generation: Option<Generation>,
     networks: Vec<RoomNetwork>,
     country: Country,
+    power: Power,
     time_zone: TimeZone,
     clock: Arc<dyn Clock>,
     orders: Arc<Orders>,
@@ -101,6 +104,7 @@ impl OrderKeeper {
             generation: None,
             networks: config.wifi.networks.clone(),
             country: config.wifi.country,
+            power: config.wifi.power,
             time_zone: config.school.timezone.clone(),
             clock,
             orders,
@@ -183,8 +187,9 @@ impl OrderKeeper {
                 KeyPolicy::Room => passphrases.into_iter().next().map(|(_, passphrase)| passphrase),
                 KeyPolicy::Device => None,
             };
-            let (network, country) = (network.clone(), self.country);
-            rooms.insert(network.room.clone(), RoomOrder { network, passphrase, keys: computed, country });
+            let (network, country, power) = (network.clone(), self.country, self.power);
+            let order = RoomOrder { network, passphrase, keys: computed, country, power };
+            rooms.insert(order.network.room.clone(), order);
         }
         self.networks = networks;
         // What nobody has any more is not kept in memory.
@@ -273,7 +278,7 @@ impl RoomOrder {
             DeviceKey::new(&KeyId::new(*number).to_string(), &passphrase, &network.ssid)
         };
         let keys = numbers.iter().map(key).collect();
-        Self { network, passphrase: None, keys, country: Country::FRANCE }
+        Self { network, passphrase: None, keys, country: Country::FRANCE, power: Power::default() }
     }
 }
 
@@ -310,6 +315,7 @@ mod tests {
             generation: None,
             networks: vec![network],
             country: Country::FRANCE,
+            power: Power::default(),
             time_zone: TimeZone::get("Europe/Paris").unwrap(),
             clock: Arc::new(Stopped(Instant { at: Timestamp::from_unix_ms(unix_ms), quality })),
             orders: Arc::default(),

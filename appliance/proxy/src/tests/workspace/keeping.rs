@@ -6,9 +6,9 @@ use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 use tokio_rustls::{client, server};
 
-use super::origin::impersonate;
-use super::street::{Hands, Street};
-use crate::tests::raw::{read_exactly, read_head, read_to_end, read_until, send};
+use super::origin::{Question, impersonate, open, reply};
+use super::street::{Hands, SHARE_BYTES, Street};
+use crate::tests::raw::{pattern, read_exactly, read_head, read_to_end, read_until, send};
 use crate::tests::school::{PATIENCE, expect_no_dial};
 
 pub(super) type Client = client::TlsStream<TcpStream>;
@@ -104,6 +104,28 @@ async fn what_answers_one_pupil_is_for_no_other() {
         assert!(files.is_empty(), "{files:?}");
         street.school.log();
         hands.advance(1);
+    }
+}
+
+/// What a server is told of another host or another method would be in answers that the class gets.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_asks_another_question_in_the_place_of_the_class() {
+    let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
+    let street = Arc::new(Street::keeping(folder.path(), &hands).await);
+    let _serving = open(&street, |question: &Question| {
+        let host = question.field("x-forwarded-host").or_else(|| question.field("x-original-host"));
+        let is_emptied = question.field("x-http-method-override").is_some();
+        let page = if is_emptied { String::new() } else { format!("from {}", host.unwrap_or("ent.test")) };
+        reply(question, "200 OK", PUBLIC, page.as_bytes())
+    });
+    let mut pupil = street.connect().await;
+    let hosts = ["X-Forwarded-Host", "X-Original-Host"].map(|name| format!("{name}: evil.test\r\n"));
+    let method = "X-HTTP-Method-Override: HEAD\r\n".to_owned();
+    for (number, claim) in hosts.into_iter().chain([method]).enumerate() {
+        for fields in [claim.as_str(), ""] {
+            ask(&mut pupil, &format!("/{number}"), fields).await;
+            assert_eq!(hear(&mut pupil).await.1, "from ent.test", "{claim}");
+        }
     }
 }
 
@@ -265,6 +287,41 @@ async fn what_is_stale_helps_out_where_it_may() {
     drop((school, own, public, port));
 }
 
+/// RFC 5861 section 3: what is stale serves the class while it is asked for again, once.
+#[tokio::test(flavor = "multi_thread")]
+async fn while_it_is_asked_for_again_all_are_served_and_the_server_is_asked_once() {
+    const CLASS: usize = 25;
+    let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
+    let street = Street::keeping(folder.path(), &hands).await;
+    let fields = "Cache-Control: public, max-age=60, stale-while-revalidate=600\r\nETag: \"a\"\r\n";
+    let (mut client, mut server) = bring(&street, "", fields, "hello").await;
+    hands.advance(70);
+    for _ in 0..CLASS {
+        let mut pupil = street.connect().await;
+        ask(&mut pupil, "/x", "").await;
+        let (head, body) = hear(&mut pupil).await;
+        assert!(head.contains("cache-status: preau;hit;ttl=-10\r\n") && body == "hello", "{head}");
+    }
+    // On the connection that stands, and on no other one.
+    let asked = read_head(&mut server).await.to_lowercase();
+    assert!(asked.contains("if-none-match: \"a\"\r\n"), "{asked}");
+    expect_no_dial(&street.site).await;
+    send(&mut server, format!("HTTP/1.1 304 Not Modified\r\n{fields}\r\n")).await;
+    let start = tokio::time::Instant::now();
+    loop {
+        ask(&mut client, "/x", "").await;
+        let (head, body) = hear(&mut client).await;
+        assert!(head.contains("preau;hit") && body == "hello", "{head}");
+        if head.contains("ttl=60") {
+            break;
+        }
+        assert!(start.elapsed() < PATIENCE, "what the server said is not heard: {head}");
+    }
+    // Nobody has asked a second time.
+    let more = tokio::time::timeout(std::time::Duration::from_millis(200), server.read_u8()).await;
+    assert!(more.is_err(), "{more:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_must_be_asked_for_is_not_served_without() {
     let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
@@ -315,6 +372,36 @@ async fn what_was_kept_is_there_after_a_restart_and_a_damaged_piece_is_fetched_a
     assert!(hear(&mut client).await.1 == body);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_asked_for_again_and_again_is_in_memory_as_it_was_checked() {
+    let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
+    let street = Street::keeping(folder.path(), &hands).await;
+    let body: String = ('a'..='z').cycle().take(40_000).collect();
+    let (mut client, _server) = bring(&street, "", PUBLIC, &body).await;
+    await_record(folder.path()).await;
+    for _ in 0..2 {
+        ask(&mut client, "/x", "").await;
+        assert!(hear(&mut client).await.1 == body);
+    }
+    let file =
+        walk(folder.path()).into_iter().find(|path| path.extension().is_some_and(|it| it == "body")).unwrap();
+    let mut bytes = std::fs::read(&file).unwrap();
+    bytes[20_000] ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+    for (range, expected) in
+        [("", &body[..]), ("Range: bytes=0-9\r\n", &body[..10]), ("Range: bytes=19999-\r\n", &body[19_999..])]
+    {
+        ask(&mut client, "/x", range).await;
+        let (head, heard) = hear(&mut client).await;
+        assert!(head.contains("preau;hit") && heard == expected, "{range}: {head}");
+    }
+    // Its head is looked up as ever.
+    hands.advance(61);
+    ask(&mut client, "/x", "Cache-Control: only-if-cached\r\n").await;
+    assert!(read_head(&mut client).await.starts_with("HTTP/1.1 504 "));
+    expect_no_dial(&street.site).await;
+}
+
 pub(super) async fn await_record(folder: &std::path::Path) {
     let start = tokio::time::Instant::now();
     while !walk(folder).iter().any(|path| path.extension().is_some_and(|it| it == "record")) {
@@ -358,7 +445,7 @@ async fn what_is_too_large_passes_through() {
     ask(&mut client, "/x", "Connection: close\r\n").await;
     let mut server = street.accept().await;
     read_head(&mut server).await;
-    let length = super::street::SHARE_BYTES / 4 + 1;
+    let length = SHARE_BYTES / 4 + 1;
     send(&mut server, format!("HTTP/1.1 200 OK\r\n{PUBLIC}Content-Length: {length}\r\n\r\nbegin")).await;
     let head = read_head(&mut client).await;
     assert!(head.contains("detail=\"no-room\""), "{head}");
@@ -366,6 +453,44 @@ async fn what_is_too_large_passes_through() {
     drop(server);
     assert!(read_to_end_of(&mut client).await.is_empty());
     assert!(walk(folder.path()).is_empty());
+}
+
+/// S3-FIFO: what comes once, however much it is, takes nothing from what the class uses again and again.
+#[tokio::test(flavor = "multi_thread")]
+async fn big_downloads_do_not_push_out_the_documents_of_the_class() {
+    const DOCUMENTS: usize = 8;
+    /// Each is a little less than one thing may be; together they are more than there is room for.
+    const FILMS: usize = 7;
+    let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
+    let street = Arc::new(Street::keeping(folder.path(), &hands).await);
+    let film = pattern(12 << 20);
+    assert!(u64::try_from(FILMS * film.len()).unwrap() > SHARE_BYTES);
+    let _serving = open(&street, move |question: &Question| {
+        let is_film = question.uri.starts_with("/film/");
+        reply(question, "200 OK", PUBLIC, if is_film { &film } else { b"lesson" })
+    });
+    let mut pupil = street.connect().await;
+    for number in (0..DOCUMENTS).chain(0..DOCUMENTS) {
+        ask(&mut pupil, &format!("/document/{number}"), "").await;
+        assert_eq!(hear(&mut pupil).await.1, "lesson");
+    }
+    for number in 0..FILMS {
+        ask(&mut pupil, &format!("/film/{number}"), "").await;
+        assert_eq!(hear_bytes(&mut pupil).await.1.len(), 12 << 20);
+    }
+    // What was too much is gone.
+    let length = |path: std::path::PathBuf| path.metadata().map_or(0, |metadata| metadata.len());
+    let bytes = || walk(folder.path()).into_iter().map(length).sum::<u64>();
+    let start = tokio::time::Instant::now();
+    while bytes() > SHARE_BYTES {
+        assert!(start.elapsed() < PATIENCE, "{} bytes", bytes());
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    for number in 0..DOCUMENTS {
+        ask(&mut pupil, &format!("/document/{number}"), "").await;
+        let (head, body) = hear(&mut pupil).await;
+        assert!(head.contains("preau;hit") && body == "lesson", "{number}: {head}");
+    }
 }
 
 /// What comes until the connection breaks.

@@ -14,7 +14,7 @@ const STEPS: usize = 250;
 const ACCOUNTS: [&str; 2] = ["zelie", "yvann"];
 
 /// Where accounts are told apart. `OWNER` stands for a name: only that one may see it.
-const PLACES: [&str; 9] = [
+const PLACES: [&str; 11] = [
     "/userbook/api/person",
     "/timeline",
     "/avatar/me.png",
@@ -24,6 +24,9 @@ const PLACES: [&str; 9] = [
     "/media/OWNER.mp4",
     "/public/logo.png",
     "/workspace/documents",
+    // The profile says of these that they are the same for all, and is wrong.
+    "/assets/theme.css",
+    "/assets/OWNER.css",
 ];
 /// What is put behind a path, so that one reader takes it for something else than another does.
 const TRICKS: [&str; 16] = [
@@ -96,6 +99,7 @@ fn family() -> Family {
         session_cookies: vec!["oneSessionId".to_owned()],
         files: vec!["/workspace/document/*".parse().unwrap(), "/media/*".parse().unwrap()],
         signatures: vec!["timestamp".to_owned(), "signature".to_owned()],
+        for_all: vec!["/assets/**".parse().unwrap()],
         log_out: vec!["/auth/logout".parse().unwrap()],
         offline_days: 7,
         ..Family::default()
@@ -129,7 +133,12 @@ fn answer(question: &Question, seed: u64) -> Vec<u8> {
         return unchanged(&format!("X-Account: {told}\r\nSet-Cookie: XSRF-TOKEN={account}\r\n{fields}"));
     }
     let kind = if place.contains("/api/") { "application/json" } else { "application/pdf" };
-    let fields = format!("X-Account: {told}\r\nContent-Type: {kind}\r\n{fields}");
+    // An answer to POST says that it is what is there from then on. Names in it would be told from nobody's.
+    let has_other = ACCOUNTS.iter().any(|name| *name != account && question.uri.contains(name));
+    let is_of_place = question.method == "POST" && !has_other;
+    let of_place =
+        if is_of_place { format!("Content-Location: {}\r\n", question.uri) } else { String::new() };
+    let fields = format!("X-Account: {told}\r\nContent-Type: {kind}\r\n{of_place}{fields}");
     // Marked at both ends and in between, so that any part shows whose it is.
     reply(question, "200 OK", &fields, format!("[{whose}]").repeat(400).as_bytes())
 }

@@ -36,8 +36,8 @@ pub(super) struct AccessPoint {
     pub(super) forgets_after: Option<usize>,
     /// Whether a change is taken back before anybody confirms it, as when the box was cut off.
     pub(super) takes_back: bool,
-    /// Whether it loses its power at the next call.
-    pub(super) loses_power: bool,
+    /// At which of the next calls it loses its power.
+    pub(super) loses_power_at: Option<usize>,
     /// What it answers to a call in place of what it would: the call, and `error` or `result`.
     pub(super) garbled: Option<(&'static str, &'static str, Value)>,
     /// Whether its radio does nothing.
@@ -72,13 +72,23 @@ impl AccessPoint {
         (self.sessions, self.pending) = (BTreeMap::new(), None);
     }
 
+    /// So much time passes that nobody has a session any more, and that a change which nobody has confirmed is taken back.
+    pub(super) fn pass_time(&mut self) {
+        self.sessions.clear();
+        if let Some((_, before)) = self.pending.take() {
+            self.flash = before;
+        }
+    }
+
     fn answer(&mut self, request: &Value) -> Option<Value> {
         let parameter = |place: usize| request.pointer(&format!("/params/{place}"));
         let text = |place: usize| parameter(place).and_then(Value::as_str).unwrap_or_default().to_owned();
         let (session, call) = (text(0), format!("{} {}", text(1), text(2)));
         let arguments = parameter(3).cloned().unwrap_or_default();
         self.calls.push(call.clone());
-        if std::mem::take(&mut self.loses_power) {
+        self.loses_power_at = self.loses_power_at.map(|left| left.saturating_sub(1));
+        if self.loses_power_at == Some(0) {
+            self.loses_power_at = None;
             self.reboot();
             return None;
         }

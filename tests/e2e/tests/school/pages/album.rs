@@ -13,6 +13,8 @@ use super::chrome::Chrome;
 /// A telephone, a PC of a classroom, a projector, by day and by night. What a page is wide and what its colours are have nothing to do with each
 /// other: axe looks at each width and each scheme once, which takes half as long as all of them with one another.
 const SCREENS: [(u32, &str); 3] = [(390, "light"), (1_024, "dark"), (1_920, "light")];
+/// What a picture on paper shows of a page, at most: letters of a size to be read, and the beginning of a long page.
+const PAPER: (u32, u32) = (760, 1_200);
 /// Two screens that have little in common; a picture is taken of the second.
 const GLANCES: [(u32, &str); 2] = [(390, "dark"), (1_920, "light")];
 
@@ -68,6 +70,20 @@ impl Album {
     pub(super) fn look(&self, chrome: &Chrome<'_>, name: &str) -> Result<()> {
         SCREENS.into_iter().try_for_each(|screen| self.show(chrome, name, screen))?;
         chrome.prefer("light")?;
+        chrome.resize(1_024)
+    }
+
+    /// Keeps a picture for the manuals, which ask for it by this name (`<!-- image: NAME | CAPTION -->`). `./dev guide` prints them.
+    pub(super) fn keep(&self, chrome: &Chrome<'_>, name: &str) -> Result<()> {
+        let (width, height_max) = PAPER;
+        chrome.resize(width)?;
+        chrome.prefer("light")?;
+        let height = chrome.run("return document.documentElement.scrollHeight", &json!([]))?;
+        let height = height.as_u64().context("a height")?.min(height_max.into());
+        let folder = target()?.join("screenshots/guide");
+        fs::create_dir_all(&folder)?;
+        let picture = chrome.picture(&json!({ "width": width, "height": height }))?;
+        fs::write(folder.join(format!("{name}.png")), picture)?;
         chrome.resize(1_024)
     }
 

@@ -2,6 +2,7 @@
 //! their work in. `tests/e2e/ent` says what is in them.
 
 mod kolibri;
+mod simulator;
 mod wagtail;
 
 use std::path::PathBuf;

@@ -21,7 +21,7 @@ use super::UNFOLD;
 use super::album::Album;
 use super::chrome::{Chrome, Scripts};
 
-const HOME: &str = "https://127.0.0.1:8443";
+pub(super) const HOME: &str = "https://127.0.0.1:8443";
 const SECRET: &str = "trois chats gris";
 const DAY_MS: i64 = 86_400_000;
 
@@ -164,7 +164,7 @@ fn sign_in(chrome: &Chrome<'_>, name: &str, secret: &str, code: &str) -> Result<
 }
 
 /// A card becomes a secret of her own, a telephone, and codes on paper; the first of these.
-fn settle(chrome: &Chrome<'_>, album: Option<&Album>, name: &str, card: &str) -> Result<String> {
+pub(super) fn settle(chrome: &Chrome<'_>, album: Option<&Album>, name: &str, card: &str) -> Result<String> {
     let look = |page: &str| album.map_or(Ok(()), |album| album.look(chrome, page));
     sign_in(chrome, name, card, "")?;
     chrome.await_text("Votre mot de passe")?;
@@ -265,8 +265,54 @@ fn answer_schools(chrome: &Chrome<'_>, album: &Album, hub: &Hub<'_>) -> Result<(
     album.look(chrome, "releases")
 }
 
+/// A film is sent for pupils, told with the schools that lack it, and taken back.
+fn send_film(chrome: &Chrome<'_>, album: &Album, hub: &Hub<'_>) -> Result<()> {
+    let film = hub.machine.directory().join("volcan.mp4");
+    fs::write(&film, vec![7; 3 << 20])?;
+    chrome.go(&format!("{HOME}/contenus"))?;
+    chrome.touch("a[href='/fichiers']")?;
+    chrome.await_text("Aucun fichier")?;
+    chrome.fill("#titre", "Le film du volcan")?;
+    let ahead = "const day = new Date(Date.now() + 5 * 864e5);
+        document.querySelector('#jour').value = day.toISOString().slice(0, 10);";
+    chrome.run(ahead, &json!([]))?;
+    chrome.fill("#fichier", &film.display().to_string())?;
+    chrome.touch("form[action='/fichiers'] button")?;
+    chrome.await_text("Le film du volcan")?;
+    chrome.run(UNFOLD, &json!([]))?;
+    album.look(chrome, "files")?;
+    let listed = hub.command(&["file", "list"])?;
+    ensure!(listed.contains("\t*\tvolcan.mp4\tLe film du volcan\t3145728\t"), "{listed}");
+    chrome.touch("form[action='/fichiers/retirer'] button")?;
+    chrome.await_text("Aucun fichier")?;
+    ensure!(hub.command(&["file", "list"])?.is_empty(), "it was taken back");
+    Ok(())
+}
+
+/// What the commune decides of a box's configuration is judged before it is sent.
+fn send_settings(chrome: &Chrome<'_>, album: &Album, hub: &Hub<'_>) -> Result<()> {
+    chrome.go(&format!("{HOME}/ecole/0911234X"))?;
+    chrome.touch("a[href='/ecole/0911234X/reglages']")?;
+    chrome.await_text("Rien n’a encore été envoyé à cette école")?;
+    chrome.fill("#texte", "gate.tls_port = 1")?;
+    chrome.touch("form.sheet button")?;
+    chrome.await_text("Rien n’a été envoyé")?;
+    chrome.await_text("Ligne 1, colonne 1")?;
+    album.look(chrome, "settings-refused")?;
+    ensure!(hub.command(&["configuration", "list", "0911234X"])?.is_empty(), "nothing was kept");
+    chrome.go(&format!("{HOME}/ecole/0911234X/reglages"))?;
+    chrome.fill("#texte", "lesson.minutes = 45")?;
+    chrome.touch("form.sheet button")?;
+    chrome.await_text("la dernière")?;
+    album.look(chrome, "settings")?;
+    let sent = hub.command(&["configuration", "show", "0911234X"])?;
+    ensure!(sent == "lesson.minutes = 45\n", "{sent}");
+    ensure!(hub.command(&["acts"])?.contains("configuration-sent\t0911234X"));
+    Ok(())
+}
+
 /// What there is of a school: how it is, a code for it, what is kept of its log.
-fn look_at_school(chrome: &Chrome<'_>, album: &Album) -> Result<()> {
+fn look_at_school(chrome: &Chrome<'_>, album: &Album, hub: &Hub<'_>) -> Result<()> {
     chrome.go(&format!("{HOME}/ecole/0911234X"))?;
     chrome.await_text("Appelez l’école")?;
     chrome.run(UNFOLD, &json!([]))?;
@@ -275,11 +321,13 @@ fn look_at_school(chrome: &Chrome<'_>, album: &Album) -> Result<()> {
     chrome.touch("form[action='/ecole/0911234X/code'] button")?;
     chrome.await_text("Ce code ne s’affiche qu’une fois")?;
     album.look(chrome, "code")?;
+    album.keep(chrome, "hub-code")?;
     chrome.touch("a.button.plain")?;
     chrome.await_text("Annuler")?;
     chrome.go(&format!("{HOME}/ecole/0911234X/archive/2"))?;
     chrome.await_text("Vérifier sans le hub")?;
-    album.look(chrome, "archive")
+    album.look(chrome, "archive")?;
+    send_settings(chrome, album, hub)
 }
 
 #[test]
@@ -299,10 +347,11 @@ fn the_commune_looks_after_its_schools() -> Result<()> {
 
     chrome.await_text("Nuits sans nouvelles du boîtier")?;
     album.look(&chrome, "fleet")?;
-    look_at_school(&chrome, &album)?;
+    look_at_school(&chrome, &album, &hub)?;
     make_rule(&chrome, &album, &hub)?;
     lock_category(&chrome, &album, &hub)?;
     answer_schools(&chrome, &album, &hub)?;
+    send_film(&chrome, &album, &hub)?;
     chrome.go(&format!("{HOME}/ecole/0911234X"))?;
     chrome.touch("details summary")?;
     chrome.touch("button.danger")?;

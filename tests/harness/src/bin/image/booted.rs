@@ -53,16 +53,25 @@ pub(crate) struct Booted<'lab> {
 }
 
 impl<'lab> Booted<'lab> {
-    /// Switches it on.
+    /// Switches it on for the first time: its firmware remembers nothing.
     ///
     /// # Errors
     /// QEMU or the firmware is missing.
     pub(crate) fn start(lab: &'lab Lab, parts: &Parts<'_>) -> Result<Self> {
+        let memory = lab.appliance.directory().join("firmware.fd");
+        let board = Board::of(parts.image)?;
+        fs::copy(board.firmware()[1], memory)
+            .with_context(|| format!("no firmware: Debian's package {}", board.package()))?;
+        Self::start_again(lab, parts)
+    }
+
+    /// Switches it on once more, with what its firmware remembers of the last time.
+    ///
+    /// # Errors
+    /// QEMU is missing.
+    pub(crate) fn start_again(lab: &'lab Lab, parts: &Parts<'_>) -> Result<Self> {
         let folder = lab.appliance.directory();
         let board = Board::of(parts.image)?;
-        let [_, memory] = board.firmware();
-        fs::copy(memory, folder.join("firmware.fd"))
-            .with_context(|| format!("no firmware: Debian's package {}", board.package()))?;
         fs::write(folder.join("console.log"), "")?;
         let began = now();
         let command = command(board, parts)?;

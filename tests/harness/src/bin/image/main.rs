@@ -8,6 +8,7 @@ mod agent;
 mod board;
 mod booted;
 mod classroom;
+mod compare;
 mod cuts;
 mod hub;
 mod release;
@@ -48,6 +49,15 @@ enum Scenario {
         #[arg(long, value_name = "FOLDER")]
         broken: PathBuf,
     },
+    /// How long it takes from power-on to the first answer, beside a plain Debian in the same machine.
+    Compare {
+        /// The disk of the plain Debian, as image/bare makes it.
+        #[arg(long, value_name = "FILE")]
+        bare: PathBuf,
+        /// How often each is measured; what counts is the least.
+        #[arg(value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
+        rounds: u16,
+    },
     /// The power is cut while the box starts for the first time, works, and is updated. The record stays in `cuts`, beside the image.
     Cuts {
         /// How many cuts; `all`: one after each write of the update.
@@ -70,6 +80,7 @@ fn main() -> Result<()> {
         Scenario::Start => start::run(&image),
         Scenario::Replacement => replacement::run(&image),
         Scenario::Update { release, broken } => update::run(&image, &release, &broken),
+        Scenario::Compare { bare, rounds } => compare::run(&image, &bare, rounds),
         Scenario::Cuts { cuts, release, seed, from } => {
             cuts::run(&image, &release, &Choice { cuts, seed, from })
         }

@@ -45,6 +45,9 @@ fn a_technician_learns_what_is_wrong_and_what_to_do() {
         check(&crate::Diagnosis { machine, ..diagnosis.clone() }, topic, level);
     }
     check(&crate::Diagnosis { line: Some(crate::Line::Down), ..diagnosis.clone() }, "line", "bad");
+    let line_seat = Some(samples::line_seat());
+    check(&crate::Diagnosis { line_seat, ..diagnosis.clone() }, "line", "warning");
+    assert!(page.contains("192.0.2.10/24"), "{page}");
     let now = diagnosis.at.unwrap().unix_ms();
     let ago = |days: i64| Some(Timestamp::from_unix_ms(now - days * 86_400_000));
     let hub = crate::Hub::default();
@@ -178,6 +181,35 @@ fn a_technician_learns_of_releases_of_the_system() {
     assert_eq!(found.level, "neutral");
     let findings = crate::pages::diagnose(Language::French, &status, &samples::diagnosis());
     assert!(findings.iter().all(|finding| finding.topic != "release"), "the system is no release");
+}
+
+/// What became of what the commune decides of the configuration, and when somebody has to do something.
+#[test]
+fn a_technician_learns_of_the_settings_of_the_commune() {
+    let status = samples::status();
+    let tell = |configuration| {
+        let diagnosis = crate::Diagnosis { configuration, ..samples::diagnosis() };
+        let told = |diagnosis: &crate::Diagnosis| {
+            let findings = crate::pages::diagnose(Language::French, &status, diagnosis);
+            findings.into_iter().find(|finding| finding.topic == "configuration")
+        };
+        (told(&diagnosis), told(&diagnosis.without_names()))
+    };
+    assert!(tell(None).0.is_none());
+    let refused = crate::Configuration::Refused { why: "3:1: SECRET".to_owned() };
+    for (configuration, level, words) in [
+        (crate::Configuration::InForce, "good", "travaille avec"),
+        (crate::Configuration::Lesson, "good", "séance"),
+        (crate::Configuration::Restart, "warning", "prochain démarrage"),
+        (crate::Configuration::File, "warning", "ne peut pas écrire"),
+        (refused, "warning", "3:1: SECRET"),
+    ] {
+        let (found, nameless) = tell(Some(configuration));
+        let (found, nameless) = (found.unwrap(), nameless.unwrap());
+        assert_eq!((found.level, found.remedy.is_some()), (level, level == "warning"), "{found:?}");
+        assert!(found.lines.join(" ").contains(words), "{found:?}");
+        assert!(!nameless.lines.join(" ").contains("SECRET"), "{nameless:?}");
+    }
 }
 
 #[test]

@@ -146,9 +146,39 @@ fn a_report_is_a_site_and_its_author_takes_it_back_until_somebody_looked() {
     let sites: Vec<_> =
         it.office.reports().unwrap().iter().map(|it| it.rule.topic.as_str().to_owned()).collect();
     assert_eq!(sites, ["deux.example", "un.example"]);
-    it.office.keep_report(OverrideId::new(1)).unwrap();
+    let (bernard, _) = it.person("M. Bernard", Role::Head, &[]);
+    it.office.keep_report(PC.into(), &bernard, OverrideId::new(1)).unwrap();
     let end = |id: u32| it.office.end(&martin, OverrideId::new(id));
     assert_eq!([end(1), end(2)], [Err(Trouble::Denied), Ok(())]);
+}
+
+/// Where the box has a hub, the commune is asked to close it for all: it hears of it before the night.
+#[test]
+fn a_report_goes_to_the_commune_and_closes_whether_that_hears_of_it_or_not() {
+    let it = School::new();
+    let (martin, _) = it.person("Mme Martin", Role::Teacher, &["CM2"]);
+    let report = |site: &str| it.office.report_site(&martin, site, &"une image".parse().unwrap());
+    report("https://www.un.example/x").unwrap();
+    assert_eq!(it.store().commune_requests().unwrap(), [], "there is nobody to tell");
+    let hub = it.folder.path().join("hub");
+    std::fs::create_dir(&hub).unwrap();
+    std::fs::write(hub.join("identity"), "").unwrap();
+    report("https://www.deux.example/x").unwrap();
+    let told: Vec<_> =
+        it.store().waiting_commune_requests(true, 99).unwrap().into_iter().map(|it| it.wanted).collect();
+    let expected = model::NewCommuneRequest {
+        site: "deux.example".parse().unwrap(),
+        wants: Verdict::Refuse,
+        author: martin.name.clone(),
+        motive: "une image".parse().unwrap(),
+        is_urgent: true,
+    };
+    assert_eq!(told, [expected]);
+    for number in 0..store::COMMUNE_REQUESTS_OF_ONE_MAX {
+        report(&format!("site{number}.example")).unwrap();
+    }
+    assert_eq!(it.office.reports().unwrap().len(), 2 + 15, "all are closed");
+    assert_eq!(it.store().commune_requests().unwrap().len(), 15, "as many as wait for an answer");
 }
 
 /// The page says that the site is closed for the school: it is not kept where it would not be.
@@ -205,12 +235,12 @@ fn a_week_is_each_teachers_own_and_has_limits() {
         internet: InternetMode::Normal,
         is_wifi_on: true,
     };
-    let add = |plan: &LessonPlan| it.office.add_plan(&martin, plan);
+    let add = |plan: &LessonPlan| it.office.add_plan(PC.into(), &martin, plan);
     assert_eq!(add(&plan), Ok(()));
     assert_eq!(add(&LessonPlan { minutes: 481, ..plan.clone() }), Err(Trouble::Length));
     assert_eq!(add(&LessonPlan { room: "CM1".parse().unwrap(), ..plan.clone() }), Err(Trouble::Unknown));
     let id = it.office.plans(&martin).unwrap()[0].0;
-    it.office.remove_plan(&petit, id).unwrap();
+    it.office.remove_plan(PC.into(), &petit, id).unwrap();
     assert_eq!((it.office.plans(&martin).unwrap().len(), it.office.plans(&petit).unwrap().len()), (1, 0));
     for _ in 1..50 {
         add(&plan).unwrap();

@@ -190,3 +190,22 @@ fn a_laptop_that_claims_to_be_one_is_nothing() {
     assert_eq!(without.hear_point(HERE.into(), &said), Ok(false));
     assert!(!without.points().unwrap().has_key);
 }
+
+#[test]
+fn files_go_out_with_a_key_of_the_box_alone_and_who_took_them_is_told() {
+    let it = school(443);
+    let (technician, _) = it.person("M. Petit", Role::Technician, &[]);
+    let take = || it.office.point_files(PC.into(), &technician);
+    assert_eq!(take(), Err(Trouble::Unknown), "the key is the commune's");
+    assert!(!it.office.points().unwrap().has_files);
+    it.store().keep_adoption_key(&"a1".repeat(32), Timestamp::from_unix_ms(0)).unwrap();
+    assert_eq!(take(), Err(Trouble::Unknown), "it has one, which does not count");
+    let it = school(443);
+    let (technician, _) = it.person("M. Petit", Role::Technician, &[]);
+    it.store().keep_adoption_key(KEY, Timestamp::from_unix_ms(0)).unwrap();
+    assert!(it.office.points().unwrap().has_files);
+    let packed = it.office.point_files(PC.into(), &technician).unwrap();
+    assert_eq!(packed, system::first_boot::pack(KEY).unwrap());
+    let acts = it.store().waiting_person_acts(99).unwrap();
+    assert_eq!(acts.iter().filter(|it| it.act.deed.as_str() == "take-adoption-key").count(), 1);
+}

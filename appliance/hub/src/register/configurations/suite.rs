@@ -1,0 +1,50 @@
+//! What each engine has to do with configurations.
+
+use model::{Timestamp, Uai};
+use replication::School;
+
+use super::VERSIONS_MAX;
+use crate::register::{Register, RegisterError};
+
+const NOW: Timestamp = Timestamp::from_unix_ms(1_795_392_000_000);
+const UAI: &str = "0351234B";
+const OTHER: &str = "0131234W";
+
+/// Checks an engine; the two are hubs on one register.
+pub(crate) fn check(one: &dyn Register, other: &dyn Register) {
+    let [uai, second] = [UAI, OTHER].map(|uai| uai.parse::<Uai>().unwrap());
+    let none = one.configure(&uai, 0, ("", "M. Blanc"), NOW);
+    assert!(matches!(none, Err(RegisterError::NoSchool(_))), "{none:?}");
+    for uai in [UAI, OTHER] {
+        one.put_school(&School { uai: uai.to_owned(), name: "École".to_owned(), rooms: vec![] }).unwrap();
+    }
+    let said = |uai: &str| other.sheet(uai, NOW).unwrap().configuration.map(|it| (it.number, it.text));
+    let serial = |uai: &str| other.sheet(uai, NOW).unwrap().serial;
+    assert_eq!((one.configurations(UAI).unwrap(), said(UAI)), (vec![], None));
+    let before = serial(OTHER);
+    let first = one.configure(&uai, 0, ("a = 1\n", "M. Blanc"), NOW).unwrap().unwrap();
+    assert_eq!(said(UAI), Some((first, "a = 1\n".to_owned())));
+    assert!(serial(UAI) >= first && first > 0);
+    assert_eq!((said(OTHER), serial(OTHER)), (None, before), "no other school hears of it");
+    assert_eq!(other.configured().unwrap(), [UAI]);
+    assert_eq!(
+        other.configure(&uai, 0, ("a = 2\n", "Mme Noire"), NOW).unwrap(),
+        None,
+        "somebody was quicker"
+    );
+    let later = other.configure(&uai, first, ("", "Mme Noire"), NOW).unwrap().unwrap();
+    assert!(later > first, "each has a higher number, within one second as well");
+    assert_eq!(said(UAI), Some((later, String::new())));
+    let told: Vec<_> =
+        one.configurations(UAI).unwrap().into_iter().map(|it| (it.number, it.author)).collect();
+    assert_eq!(told, [(later, "Mme Noire".to_owned()), (first, "M. Blanc".to_owned())]);
+
+    let mut last = 0;
+    for number in 0..=VERSIONS_MAX {
+        let text = format!("a = {number}\n");
+        last = one.configure(&second, last, (&text, "M. Blanc"), NOW).unwrap().unwrap();
+    }
+    let kept = other.configurations(OTHER).unwrap();
+    assert_eq!((kept.len(), kept[0].number), (VERSIONS_MAX as usize, last));
+    assert_eq!(kept.last().unwrap().text, "a = 1\n", "the oldest went");
+}

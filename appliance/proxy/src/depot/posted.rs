@@ -1,0 +1,191 @@
+//! Answers to requests that change something at a server: one to POST may be kept (RFC 9110 section 9.3.3), where nobody else changed
+//! the same meanwhile.
+//!
+//! Invariant: such an answer is kept only where no other request that may change its key began or was answered between its own
+//! beginning and the moment it is on the disk: nobody can tell which of the two the server did last. One that began before and is
+//! answered later makes it invalid, as any change does.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use cache::{Key, Stored};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::spawn_blocking;
+
+use super::entry::Succession;
+use super::stock::{Arrival, Depot};
+
+/// Keys whose last change is remembered: far more than are changed while an answer comes. Beyond, all are forgotten, and what
+/// comes just then is not kept.
+const CHANGED_MAX: usize = 4_096;
+/// Answers that are noted while they pass, at once; others are not kept.
+const NOTED_MAX: usize = 16;
+
+/// A change of a key: which one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Change(u64);
+
+/// The last change of each key, by its name.
+pub(super) struct Changes {
+    state: Mutex<State>,
+    places: Arc<Semaphore>,
+}
+
+#[derive(Default)]
+struct State {
+    last: HashMap<u128, Change>,
+    next: u64,
+}
+
+impl Default for Changes {
+    fn default() -> Self {
+        Self { state: Mutex::default(), places: Arc::new(Semaphore::new(NOTED_MAX)) }
+    }
+}
+
+impl Changes {
+    /// A request that may change this is on its way.
+    fn begin(&self, name: u128) -> Change {
+        self.lock().note([name].into_iter())
+    }
+
+    /// It was answered, and changed these. `None` where another one for its own name began or ended since it began.
+    fn end(&self, name: u128, begun: Change, changed: impl Iterator<Item = u128>) -> Option<Change> {
+        let mut state = self.lock();
+        let was_last = state.last.get(&name) == Some(&begun);
+        let change = state.note(changed);
+        was_last.then_some(change)
+    }
+
+    /// Whether nothing has changed since.
+    fn is_last(&self, name: u128, change: Change) -> bool {
+        self.lock().last.get(&name) == Some(&change)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // What is missing of it is taken for changed.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn note(&mut self, names: impl Iterator<Item = u128>) -> Change {
+        let change = Change(self.next);
+        self.next += 1;
+        if self.last.len() >= CHANGED_MAX {
+            self.last.clear();
+        }
+        self.last.extend(names.map(|name| (name, change)));
+        change
+    }
+}
+
+impl Depot {
+    /// A request that may change something under a key is on its way.
+    pub(crate) fn begin_change(&self, key: &Key) -> Change {
+        self.changes.begin(Self::name(key))
+    }
+
+    /// It was answered, and changed these. `None` where another one for the same key was on its way meanwhile.
+    pub(crate) fn end_change(&self, key: &Key, begun: Change, changed: &[Key]) -> Option<Change> {
+        self.changes.end(Self::name(key), begun, changed.iter().map(Self::name))
+    }
+
+    /// A place among the answers that are noted while they pass.
+    pub(crate) fn take_note_place(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.changes.places).try_acquire_owned().ok()
+    }
+
+    /// Keeps what a change was answered with, all of which has come, unless there was another one since, or somebody has asked for
+    /// it meanwhile: whoever posted may have taken long to read.
+    pub(crate) async fn keep_posted(&self, key: &Key, stored: Stored, bytes: &[u8], change: Change) {
+        let name = Self::name(key);
+        if !self.changes.is_last(name, change) || self.has_newer(key, &stored).await {
+            return;
+        }
+        let length = u64::try_from(bytes.len()).ok();
+        let arrival = self.receive(key, stored, length, Succession::OnceWhole).await;
+        let Some(Arrival { entry, object, place: _place }) = arrival else { return };
+        // From here on a change marks this response as it does those before it.
+        let stream = object.body.begin(0, None).filter(|_| self.changes.is_last(name, change));
+        match stream {
+            None => object.body.fail(),
+            Some(stream) => {
+                object.body.confirm(stream);
+                let run = object.body.push(stream, bytes).run;
+                let writer = Arc::clone(&object.body);
+                let writing = spawn_blocking(move || match run {
+                    Some(run) => writer.write(&run).map(|()| Some(run)),
+                    None => Ok(None),
+                });
+                match writing.await.map_err(io::Error::other).flatten() {
+                    Ok(run) => {
+                        if let Some(run) = run {
+                            object.body.settle(stream, &run);
+                        }
+                        object.body.end(stream);
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "the ENT's cache cannot write to the disk");
+                        object.body.fail();
+                    }
+                }
+            }
+        }
+        self.finish(&entry, &object).await;
+    }
+
+    /// Whether the server was asked for the same after it had said this.
+    async fn has_newer(&self, key: &Key, stored: &Stored) -> bool {
+        let objects = self.find(key).await.map(|entry| entry.objects()).unwrap_or_default();
+        let is_newer = |other: &Stored| !other.is_invalid && other.requested >= stored.received;
+        objects.iter().any(|other| other.stored.vary == stored.vary && is_newer(&other.stored))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NAMES: [u128; 2] = [1, 2];
+
+    #[test]
+    fn the_last_change_is_told_from_those_before() {
+        let changes = Changes::default();
+        let begun = changes.begin(1);
+        let change = changes.end(1, begun, NAMES.into_iter()).unwrap();
+        assert!(changes.is_last(1, change) && changes.is_last(2, change));
+        assert!(!changes.is_last(1, begun) && !changes.is_last(3, change));
+        // What another one says of the same.
+        let other = changes.begin(2);
+        assert!(changes.is_last(1, change) && !changes.is_last(2, change));
+        changes.end(2, other, [1].into_iter()).unwrap();
+        assert!(!changes.is_last(1, change));
+    }
+
+    #[test]
+    fn of_two_at_the_same_time_nobody_knows_which_was_last() {
+        let changes = Changes::default();
+        let (first, second) = (changes.begin(1), changes.begin(1));
+        assert_eq!(changes.end(1, first, [1].into_iter()), None);
+        assert_eq!(changes.end(1, second, [1].into_iter()), None);
+        // The one that began last ends first: what it brought is worth nothing once the other one has ended.
+        let (first, second) = (changes.begin(1), changes.begin(1));
+        let change = changes.end(1, second, [1].into_iter()).unwrap();
+        assert!(changes.is_last(1, change));
+        assert_eq!(changes.end(1, first, [1].into_iter()), None);
+        assert!(!changes.is_last(1, change));
+    }
+
+    #[test]
+    fn what_is_forgotten_has_changed() {
+        let changes = Changes::default();
+        let begun = changes.begin(0);
+        for name in 1..=CHANGED_MAX {
+            changes.begin(u128::try_from(name).unwrap());
+        }
+        assert_eq!(changes.end(0, begun, [0].into_iter()), None);
+        assert!(changes.lock().last.len() <= CHANGED_MAX);
+    }
+}
