@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use archive::{Note, SigningKey};
-use model::Timestamp;
+use model::{ReleaseArch, Timestamp};
 use replication::limits::SHEET_BYTES_MAX;
 use replication::{Refusal, SchoolSheet, SheetFile, SheetRelease, SignedSheet, Tide};
 
@@ -45,10 +45,20 @@ pub(crate) fn sign(
 
 /// As its box reads it.
 fn compose(uai: &str, parts: SheetParts) -> SchoolSheet {
-    let SheetParts { serial, rules, answers, content, notices, release, files, configuration } = parts;
-    let release = release.as_ref().map(SheetRelease::write);
-    let (school, files) = (uai.to_owned(), files.iter().map(SheetFile::write).collect());
-    SchoolSheet { serial, school, rules, answers, content, notices, release, configuration, files }
+    let SheetParts { serial, rules, answers, content, notices, releases, files, configuration } = parts;
+    let told = |arch| releases.iter().find(|release| release.arch() == arch).map(SheetRelease::write);
+    SchoolSheet {
+        serial,
+        school: uai.to_owned(),
+        rules,
+        answers,
+        content,
+        notices,
+        release: told(ReleaseArch::X86_64),
+        release_arm64: told(ReleaseArch::Arm64),
+        configuration,
+        files: files.iter().map(SheetFile::write).collect(),
+    }
 }
 
 /// Whether a school's box takes what is said to it, and `spare` bytes more.

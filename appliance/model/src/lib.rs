@@ -73,8 +73,8 @@ pub use reading::{
     ReadingEnd, ReadingId, ReadingTerms, Sought, Target, TargetError, Unbounded, WINDOW_DAYS_MAX,
 };
 pub use release::{
-    RELEASE_FILE_BYTES_MAX, RELEASE_FILES, Release, ReleaseError, ReleaseFile, ReleaseVersion,
-    ReleaseVersionError,
+    RELEASE_FILE_BYTES_MAX, RELEASE_FILES, Release, ReleaseArch, ReleaseError, ReleaseFile, ReleaseKey,
+    ReleaseVersion, ReleaseVersionError,
 };
 pub use request::{Answer, Obstacle, RequestId, SiteRequest};
 pub use rule::{Idle, Motive, MotiveError, Rule, Scope, Topic};

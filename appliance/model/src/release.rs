@@ -56,6 +56,81 @@ impl fmt::Display for ReleaseVersion {
     }
 }
 
+/// A kind of machine that releases are made for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ReleaseArch {
+    /// PCs. Their releases bear no word of it: they were there before the others.
+    #[default]
+    X86_64,
+    /// ARM with 64 bits, and UEFI.
+    Arm64,
+}
+
+impl ReleaseArch {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::X86_64, Self::Arm64];
+    /// The kind of machine that this program is built for.
+    pub const OWN: Self = if cfg!(target_arch = "aarch64") { Self::Arm64 } else { Self::X86_64 };
+
+    /// Its word, which is systemd's.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::X86_64 => "x86-64",
+            Self::Arm64 => "arm64",
+        }
+    }
+
+    /// The one of this word.
+    #[must_use]
+    pub fn find(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|arch| arch.as_str() == word)
+    }
+
+    /// How the files of its releases begin (`image/build`, and the patterns of systemd-sysupdate on the box): no box knows a file of
+    /// another kind by its name, and the names are signed.
+    fn stem(self) -> &'static str {
+        match self {
+            Self::X86_64 => "preau_",
+            Self::Arm64 => "preau-arm64_",
+        }
+    }
+
+    /// What stands behind a version where that alone would not tell.
+    fn suffix(self) -> &'static str {
+        match self {
+            Self::X86_64 => "",
+            Self::Arm64 => "-arm64",
+        }
+    }
+}
+
+/// What one release is told from all others by, in writing: `1.4.0`, `1.4.0-arm64`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReleaseKey {
+    /// Its version.
+    pub version: ReleaseVersion,
+    /// What it is for.
+    pub arch: ReleaseArch,
+}
+
+impl FromStr for ReleaseKey {
+    type Err = ReleaseVersionError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut marked = ReleaseArch::ALL.into_iter().filter(|arch| !arch.suffix().is_empty());
+        let found = marked.find_map(|arch| Some((text.strip_suffix(arch.suffix())?, arch)));
+        let (version, arch) = found.unwrap_or((text, ReleaseArch::X86_64));
+        Ok(Self { version: version.parse()?, arch })
+    }
+}
+
+impl fmt::Display for ReleaseKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.version, self.arch.suffix())
+    }
+}
+
 /// A file of a release.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReleaseFile {
@@ -70,7 +145,7 @@ pub struct ReleaseFile {
 /// A release whose files have the names that its version gives them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Release {
-    version: ReleaseVersion,
+    key: ReleaseKey,
     files: Vec<ReleaseFile>,
 }
 
@@ -83,6 +158,9 @@ pub enum ReleaseError {
     /// A file that belongs to no release of this version.
     #[error("{0} is no file of this release")]
     Name(String),
+    /// Files for different kinds of machine.
+    #[error("{0} is for another kind of machine than the file before")]
+    Arch(String),
     /// A file is empty, or too long.
     #[error("{0} is empty or too long")]
     Length(String),
@@ -98,9 +176,13 @@ impl Release {
     /// [`ReleaseError`].
     pub fn new(version: ReleaseVersion, mut files: Vec<ReleaseFile>) -> Result<Self, ReleaseError> {
         files.sort_by(|one, other| one.name.cmp(&other.name));
-        let mut kinds = Vec::new();
+        let (mut kinds, mut known) = (Vec::new(), None);
         for ReleaseFile { name, bytes, sha256 } in &files {
-            let kind = Kind::of(&version, name).ok_or_else(|| ReleaseError::Name(name.clone()))?;
+            let (kind, arch) = Kind::of(&version, name).ok_or_else(|| ReleaseError::Name(name.clone()))?;
+            if known.is_some() && arch.is_some() && known != arch {
+                return Err(ReleaseError::Arch(name.clone()));
+            }
+            known = known.or(arch);
             if *bytes == 0 || *bytes > kind.bytes_max() {
                 return Err(ReleaseError::Length(name.clone()));
             }
@@ -113,16 +195,30 @@ impl Release {
         kinds.sort_unstable();
         kinds.dedup();
         // One of each: two roots of one version would leave it to the box which one it takes.
-        if files.len() != RELEASE_FILES || kinds.len() != RELEASE_FILES {
-            return Err(ReleaseError::Files);
+        match known {
+            Some(arch) if files.len() == RELEASE_FILES && kinds.len() == RELEASE_FILES => {
+                Ok(Self { key: ReleaseKey { version, arch }, files })
+            }
+            Some(_) | None => Err(ReleaseError::Files),
         }
-        Ok(Self { version, files })
     }
 
     /// Its version.
     #[must_use]
     pub fn version(&self) -> &ReleaseVersion {
-        &self.version
+        &self.key.version
+    }
+
+    /// The kind of machine that it is for.
+    #[must_use]
+    pub fn arch(&self) -> ReleaseArch {
+        self.key.arch
+    }
+
+    /// What tells it from all others.
+    #[must_use]
+    pub fn key(&self) -> &ReleaseKey {
+        &self.key
     }
 
     /// Its files, in the order of their names.
@@ -146,7 +242,8 @@ impl Release {
     /// The version that the name of its boot file tells: what a folder is a release of.
     #[must_use]
     pub fn version_of(name: &str) -> Option<ReleaseVersion> {
-        name.strip_prefix("preau_")?.strip_suffix(".efi")?.parse().ok()
+        let stem = ReleaseArch::ALL.into_iter().find_map(|arch| name.strip_prefix(arch.stem()));
+        stem?.strip_suffix(".efi")?.parse().ok()
     }
 }
 
@@ -161,15 +258,18 @@ enum Kind {
 }
 
 impl Kind {
-    fn of(version: &ReleaseVersion, name: &str) -> Option<Self> {
+    /// What it is, and for what kind of machine where its name tells.
+    fn of(version: &ReleaseVersion, name: &str) -> Option<(Self, Option<ReleaseArch>)> {
         match name {
-            SUMS_FILE => return Some(Self::Sums),
-            SIGNATURE_FILE => return Some(Self::Signature),
+            SUMS_FILE => return Some((Self::Sums, None)),
+            SIGNATURE_FILE => return Some((Self::Signature, None)),
             _ => {}
         }
-        let rest = name.strip_prefix("preau_")?.strip_prefix(version.to_string().as_str())?;
+        let begins = |arch: ReleaseArch| Some((name.strip_prefix(arch.stem())?, arch));
+        let (rest, arch) = ReleaseArch::ALL.into_iter().find_map(begins)?;
+        let rest = rest.strip_prefix(version.to_string().as_str())?;
         if rest == ".efi" {
-            return Some(Self::Boot);
+            return Some((Self::Boot, Some(arch)));
         }
         let (uuid, kind) = rest.strip_prefix('_')?.split_once('.')?;
         let kind = match kind {
@@ -177,7 +277,7 @@ impl Kind {
             "verity.raw.gz" => Self::Verity,
             _ => return None,
         };
-        is_uuid(uuid).then_some(kind)
+        is_uuid(uuid).then_some((kind, Some(arch)))
     }
 
     fn bytes_max(self) -> u64 {
@@ -209,10 +309,14 @@ mod tests {
         ReleaseFile { name: name.to_owned(), bytes: 5, sha256: "0f".repeat(32) }
     }
 
-    fn files() -> Vec<ReleaseFile> {
-        let named = ["root", "verity"].map(|part| format!("preau_1.4.0_{UUID}.{part}.raw.gz"));
-        let others = ["preau_1.4.0.efi", SUMS_FILE, SIGNATURE_FILE].map(str::to_owned);
+    fn files_of(stem: &str) -> Vec<ReleaseFile> {
+        let named = ["root", "verity"].map(|part| format!("{stem}_1.4.0_{UUID}.{part}.raw.gz"));
+        let others = [&format!("{stem}_1.4.0.efi"), SUMS_FILE, SIGNATURE_FILE].map(str::to_owned);
         named.iter().chain(&others).map(|name| file(name)).collect()
+    }
+
+    fn files() -> Vec<ReleaseFile> {
+        files_of("preau")
     }
 
     #[test]
@@ -246,6 +350,39 @@ mod tests {
         check(|files| files[3].sha256 = "0F".repeat(32), &ReleaseError::Sum(SUMS_FILE.to_owned()));
         let above = "../SHA256SUMS".to_owned();
         check(|files| files[3].name = "../SHA256SUMS".to_owned(), &ReleaseError::Name(above));
+    }
+
+    #[test]
+    fn all_files_of_a_release_are_for_one_kind_of_machine_and_their_names_tell_which() {
+        let (pc, arm) =
+            (ReleaseArch::X86_64, Release::new(version("1.4.0"), files_of("preau-arm64")).unwrap());
+        assert_eq!((arm.arch(), arm.key().to_string().as_str()), (ReleaseArch::Arm64, "1.4.0-arm64"));
+        let release = Release::new(version("1.4.0"), files()).unwrap();
+        assert_eq!((release.arch(), release.key().to_string().as_str()), (pc, "1.4.0"));
+        for place in 0..3 {
+            let mut mixed = files();
+            mixed[place] = files_of("preau-arm64")[place].clone();
+            let outcome = Release::new(version("1.4.0"), mixed);
+            assert!(matches!(outcome, Err(ReleaseError::Arch(_))), "{outcome:?}");
+        }
+        assert_eq!(Release::version_of("preau-arm64_1.4.0.efi"), Some(version("1.4.0")));
+        for other in ["preau-riscv64_1.4.0.efi", "preau-arm64-1.4.0.efi", "preau_arm64_1.4.0.efi"] {
+            assert_eq!(Release::version_of(other), None, "{other}");
+            assert!(!Release::has_name(&version("1.4.0"), other), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_key_has_one_spelling() {
+        for key in ["1.4.0", "1.4.0-arm64", "20261129.1-arm64"] {
+            assert_eq!(key.parse::<ReleaseKey>().unwrap().to_string(), key);
+        }
+        for none in ["", "-arm64", "1.4.0-x86-64", "1.4.0-arm64-arm64", "1.4.0-riscv64", "1.4.0arm64"] {
+            assert!(none.parse::<ReleaseKey>().is_err(), "{none}");
+        }
+        for arch in ReleaseArch::ALL {
+            assert_eq!(ReleaseArch::find(arch.as_str()), Some(arch));
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use access::Clock as _;
 use model::{
     CommuneAnswer, CommuneConfiguration, CommuneNotice, CommuneRequest, CommuneSheet, DomainName, Mac,
-    NewOverride, NewPreparation, PersonName, Timestamp,
+    NewOverride, NewPreparation, PersonName, ReleaseArch, Timestamp,
 };
 use replication::limits::REQUESTS_MAX;
 use replication::{SchoolRequest, SchoolSheet, SheetContent, SheetNotice};
@@ -104,7 +104,7 @@ fn read(sheet: &SchoolSheet, now: Timestamp) -> Option<CommuneSheet> {
             })
             .collect(),
         notices: notices.collect::<Option<_>>()?,
-        release: sheet.release.as_ref().map(|release| release.read().ok_or(())).transpose().ok()?,
+        release: sheet.release_for(ReleaseArch::OWN).ok()?,
         configuration: sheet
             .configuration
             .as_ref()

@@ -132,7 +132,7 @@ impl Intake for State {
         let report = self.report.as_deref().and_then(releases::read_report);
         let Some(report) = report else { return Ok(None) };
         let wanted = self.open()?.commune_release().map_err(|error| disk(error.into()))?;
-        Ok(wanted.filter(|release| releases::is_wanted(release.version(), &report)))
+        Ok(wanted.filter(|release| releases::is_wanted(release, &report)))
     }
 
     fn health(&mut self) -> Option<Health> {

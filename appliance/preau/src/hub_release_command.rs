@@ -43,8 +43,8 @@ pub(crate) fn carry_out(command: HubReleaseCommand) -> anyhow::Result<ExitCode> 
 
 fn add(folder: &Path, data: &Path) -> anyhow::Result<()> {
     let release = read(folder).with_context(|| folder.display().to_string())?;
-    let (register, blobs, version) = (open_register(data)?, open_blobs(data)?, release.version());
-    note_act(&*register, "release-added", &version.to_string())?;
+    let (register, blobs, key) = (open_register(data)?, open_blobs(data)?, release.key());
+    note_act(&*register, "release-added", &key.to_string())?;
     for file in release.files() {
         let path = folder.join(&file.name);
         let source = File::open(&path).with_context(|| path.display().to_string())?;
@@ -53,11 +53,15 @@ fn add(folder: &Path, data: &Path) -> anyhow::Result<()> {
     }
     ensure!(
         register.add_release(&release, now())?,
-        "the hub has another release {version}, or {RELEASES_MAX} releases: withdraw one (preau hub release withdraw)"
+        "the hub has another release {key}, or {RELEASES_MAX} releases for such machines: withdraw one (preau hub release withdraw)"
     );
-    let mut out = io::stdout().lock();
-    writeln!(out, "{version} is here, {} bytes", release.bytes())?;
-    writeln!(out, "no school has it yet: preau hub release offer {version} --school UAI")?;
+    let (mut out, version) = (io::stdout().lock(), release.version());
+    writeln!(out, "{key} is here, {} bytes", release.bytes())?;
+    if register.offers()?.iter().any(|offer| offer.version == *version) {
+        writeln!(out, "who is to have {version} is to have it for such a machine as well")?;
+    } else {
+        writeln!(out, "no school has it yet: preau hub release offer {version} --school UAI")?;
+    }
     Ok(())
 }
 
@@ -71,7 +75,9 @@ fn read(folder: &Path) -> anyhow::Result<Release> {
         names.push(name);
     }
     let mut versions = names.iter().filter_map(|name| Release::version_of(name));
-    let version = versions.next().context("there is no preau_VERSION.efi: it is no release")?;
+    let version = versions
+        .next()
+        .context("there is no preau_VERSION.efi, nor preau-arm64_VERSION.efi: it is no release")?;
     if let Some(other) = versions.next() {
         bail!("{version} and {other} are two releases: give a folder with one");
     }
@@ -123,8 +129,8 @@ fn list(register: &dyn Records) -> anyhow::Result<()> {
     for HeldRelease { release, added } in register.releases()? {
         let to = offers.iter().filter(|offer| offer.version == *release.version());
         let to: Vec<&str> = to.map(|Offer { uai, .. }| uai.as_deref().unwrap_or("all")).collect();
-        let (version, added) = (release.version(), times::write(added, &zone));
-        writeln!(out, "{version}\t{added}\t{}\t{}", release.bytes(), to.join(", "))?;
+        let (key, added) = (release.key(), times::write(added, &zone));
+        writeln!(out, "{key}\t{added}\t{}\t{}", release.bytes(), to.join(", "))?;
     }
     Ok(())
 }
@@ -169,8 +175,12 @@ mod tests {
 
     /// A folder with a release of that version.
     fn make(folder: &Path, version: &str) {
-        let named = ["root", "verity"].map(|part| format!("preau_{version}_{UUID}.{part}.raw.gz"));
-        let names = named.into_iter().chain([format!("preau_{version}.efi")]);
+        make_named(folder, version, "preau");
+    }
+
+    fn make_named(folder: &Path, version: &str, stem: &str) {
+        let named = ["root", "verity"].map(|part| format!("{stem}_{version}_{UUID}.{part}.raw.gz"));
+        let names = named.into_iter().chain([format!("{stem}_{version}.efi")]);
         let mut sums = String::new();
         for name in names {
             fs::write(folder.join(&name), &name).unwrap();
@@ -194,6 +204,7 @@ mod tests {
         };
         check(|_| {}, "1.4.0, 5 files");
         check(|folder| make(folder, "1.5.0"), "two releases");
+        check(|folder| make_named(folder, "1.4.0", "preau-arm64"), "two releases");
         check(
             |folder| fs::write(folder.join("notes.txt"), "x").unwrap(),
             "notes.txt is no file of the release",
@@ -205,7 +216,7 @@ mod tests {
         );
         check(
             |folder| fs::remove_file(folder.join("preau_1.4.0.efi")).unwrap(),
-            "there is no preau_VERSION.efi",
+            "there is no preau_VERSION.efi, nor",
         );
         check(|folder| fs::write(folder.join("SHA256SUMS.gpg"), "").unwrap(), "is empty or too long");
         check(|folder| fs::remove_file(folder.join("SHA256SUMS.gpg")).unwrap(), "a release has five files");

@@ -4,7 +4,8 @@ use std::io;
 use std::path::Path;
 
 use model::{
-    ClockQuality, Mac, PersonAct, PersonDeed, PersonName, Release, ReleaseVersion, Sought, Timestamp,
+    ClockQuality, Mac, PersonAct, PersonDeed, PersonName, Release, ReleaseArch, ReleaseVersion, Sought,
+    Timestamp,
 };
 use replication::limits::{REASON_LENGTH_MAX, RELEASES_FAILED_MAX};
 use replication::{ReleaseFailure, ReleaseHealth};
@@ -22,11 +23,13 @@ pub(crate) fn read_report(path: &Path) -> Option<ReleaseReport> {
     ReleaseReport::read(path).ok().flatten()
 }
 
-/// Whether a version is worth having: newer than the one that runs, not in its slot yet, and none that has failed here.
-pub(crate) fn is_wanted(version: &ReleaseVersion, report: &ReleaseReport) -> bool {
+/// Whether a release is worth having: for this kind of machine (a state may come from a box of another), newer than the one that runs, not in its slot
+/// yet, and none that has failed here.
+pub(crate) fn is_wanted(release: &Release, report: &ReleaseReport) -> bool {
+    let version = release.version();
     let is_installed = report.installed.as_ref().is_some_and(|installed| installed >= version);
     let has_failed = report.failed.iter().any(|failed| failed.version == *version);
-    *version > report.running && !is_installed && !has_failed
+    release.arch() == ReleaseArch::OWN && *version > report.running && !is_installed && !has_failed
 }
 
 /// All of it, at one moment.
@@ -82,7 +85,7 @@ impl Releases {
         let (report, shelf) = (read_report(report)?, ReleaseShelf::new(data));
         let store = Store::open(&data.join(data_folder::STATE_FILE)).ok()?;
         let wanted = store.commune_release().ok()?;
-        let wanted = wanted.filter(|release| is_wanted(release.version(), &report));
+        let wanted = wanted.filter(|release| is_wanted(release, &report));
         let whole_since = wanted.as_ref().and_then(|release| shelf.whole_since(release));
         let noted = wanted.as_ref().and_then(|release| shelf.trouble(release.version()));
         // A disk that is full has no room to note it.
@@ -142,6 +145,7 @@ impl Releases {
         let failed = self.report.failed.iter().rev().take(RELEASES_FAILED_MAX);
         ReleaseHealth {
             running: self.report.running.to_string(),
+            arch: Some(ReleaseArch::OWN.as_str().to_owned()),
             since_ms: self.since.map(Timestamp::unix_ms),
             waiting: self.waiting().map(|(version, _)| version.to_string()),
             trouble: self.trouble.map(|trouble| trouble.as_str().to_owned()),
@@ -173,9 +177,13 @@ pub(crate) mod tests {
 
     /// A release whose files have their own names as their texts.
     pub(crate) fn release(version: &str) -> Release {
+        release_named(version, if ReleaseArch::OWN == ReleaseArch::Arm64 { "preau-arm64" } else { "preau" })
+    }
+
+    fn release_named(version: &str, stem: &str) -> Release {
         let uuid = "0b1f6c1e-7a55-4c0b-9a86-0d6a4bb1c0de";
-        let names = ["root", "verity"].map(|part| format!("preau_{version}_{uuid}.{part}.raw.gz"));
-        let others = [format!("preau_{version}.efi"), "SHA256SUMS".to_owned(), "SHA256SUMS.gpg".to_owned()];
+        let names = ["root", "verity"].map(|part| format!("{stem}_{version}_{uuid}.{part}.raw.gz"));
+        let others = [format!("{stem}_{version}.efi"), "SHA256SUMS".to_owned(), "SHA256SUMS.gpg".to_owned()];
         let file = |name: String| ReleaseFile {
             bytes: name.len() as u64,
             sha256: Hash::of(name.as_bytes()).to_string(),
@@ -230,7 +238,7 @@ pub(crate) mod tests {
         let check = |version: &str, installed: Option<&str>, failed: &[&str], expected: bool| {
             report(&path, "1.4.0", true, installed, failed);
             let read = read_report(&path).unwrap();
-            assert_eq!(is_wanted(&version.parse().unwrap(), &read), expected, "{version}");
+            assert_eq!(is_wanted(&release(version), &read), expected, "{version}");
         };
         check("1.5.0", None, &[], true);
         check("1.10.0", None, &["1.5.0"], true);
@@ -240,6 +248,9 @@ pub(crate) mod tests {
         check("1.5.0", Some("1.5.0"), &[], false);
         check("1.5.0", Some("1.6.0"), &[], false);
         check("1.6.0", Some("1.5.0"), &[], true);
+        let stem = if ReleaseArch::OWN == ReleaseArch::Arm64 { "preau" } else { "preau-arm64" };
+        let other = release_named("1.10.0", stem);
+        assert!(!is_wanted(&other, &read_report(&path).unwrap()), "it is for another kind of machine");
         assert!(read_report(&data.path().join("none")).is_none());
         fs::write(&path, "{").unwrap();
         assert!(read_report(&path).is_none());

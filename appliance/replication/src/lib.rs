@@ -32,9 +32,9 @@ pub use night::{Night, WINDOW_MINUTES};
 pub use policy::{CategoryLock, CommunePolicy, CommuneRule, LOCKS_MAX, RULES_MAX, SignedPolicy};
 pub use selftest::{SELFTEST_NAMES_MAX, SelftestHealth};
 pub use sheet::{
-    ANSWERS_MAX, CONTENT_MAX, NOTICE_LENGTH_MAX, NOTICES_MAX, SchoolRequest, SchoolRequests, SchoolSheet,
-    SheetAnswer, SheetConfiguration, SheetContent, SheetNotice, SheetRelease, SheetReleaseFile, SignedSheet,
-    Tide,
+    ANSWERS_MAX, CONTENT_MAX, NOTICE_LENGTH_MAX, NOTICES_MAX, NoRelease, SchoolRequest, SchoolRequests,
+    SchoolSheet, SheetAnswer, SheetConfiguration, SheetContent, SheetNotice, SheetRelease, SheetReleaseFile,
+    SignedSheet, Tide,
 };
 pub use snapshot::{About, Catalogue, Catalogued, Snapshot, SnapshotError};
 pub use web::{WebRequest, WebState};

@@ -2,7 +2,7 @@
 //!
 //! A box and a hub of different ages talk to each other: fields that are not known are passed over, new ones may be missing.
 
-use model::{Category, ReleaseVersion, Uai};
+use model::{Category, ReleaseArch, ReleaseVersion, Uai};
 use serde::{Deserialize, Serialize};
 
 use crate::encoded::Encoded;
@@ -258,6 +258,9 @@ impl ConfigurationHealth {
 pub struct ReleaseHealth {
     /// The version that runs.
     pub running: String,
+    /// What kind of machine it is ([`model::ReleaseArch::as_str`]); nothing from a box that is older than this, which is a PC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arch: Option<String>,
     /// Since when, in milliseconds since 1970; nothing where the box does not know.
     pub since_ms: Option<i64>,
     /// The version that is here whole, and waits for the night.
@@ -287,12 +290,19 @@ impl ReleaseHealth {
         let is_version = |text: &str| text.parse::<ReleaseVersion>().is_ok();
         let is_text = |text: &str| !text.chars().any(char::is_control);
         is_version(&self.running)
+            && self.arch.as_deref().is_none_or(|word| ReleaseArch::find(word).is_some())
             && self.waiting.as_deref().is_none_or(is_version)
             && self.trouble.as_deref().is_none_or(|word| ["no-room", "damaged"].contains(&word))
             && self.failed.len() <= RELEASES_FAILED_MAX
             && self.failed.iter().all(|it| {
                 is_version(&it.version) && is_text(&it.why) && it.why.chars().count() <= REASON_LENGTH_MAX
             })
+    }
+
+    /// The kind of machine that it is.
+    #[must_use]
+    pub fn arch(&self) -> ReleaseArch {
+        self.arch.as_deref().and_then(ReleaseArch::find).unwrap_or_default()
     }
 
     /// What failed of it last, where that is newer than what runs: nothing else will come in its place by itself.
@@ -486,6 +496,7 @@ mod tests {
             health("1.4.0", vec![failed("1.5.0"); RELEASES_FAILED_MAX + 1]),
             ReleaseHealth { waiting: Some("..".to_owned()), ..health("1.4.0", vec![]) },
             ReleaseHealth { trouble: Some("other".to_owned()), ..health("1.4.0", vec![]) },
+            ReleaseHealth { arch: Some("riscv64".to_owned()), ..health("1.4.0", vec![]) },
         ] {
             assert!(!wrong.is_right(), "{wrong:?}");
         }

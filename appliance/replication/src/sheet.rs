@@ -10,8 +10,8 @@
 //! The whole of it stands in each, as in the policy; but no school reads what another one is told.
 
 use model::{
-    Answered, DomainName, Motive, PersonName, PreparationTitle, Release, ReleaseFile, Rule, Timestamp, Uai,
-    Verdict, WorkspacePlace,
+    Answered, DomainName, Motive, PersonName, PreparationTitle, Release, ReleaseArch, ReleaseFile, Rule,
+    Timestamp, Uai, Verdict, WorkspacePlace,
 };
 use serde::{Deserialize, Serialize};
 
@@ -52,6 +52,9 @@ pub struct SchoolSheet {
     /// The release of the box's system that it is to have. What a box believes one by is the release's own signature, and not this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release: Option<SheetRelease>,
+    /// The same for a box of ARM64: the hub does not ask which kind of machine a school has, and a fresh one has not told it yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release_arm64: Option<SheetRelease>,
     /// What the commune decides of the configuration of the school's box; nothing where it has never said anything of it. The box judges it by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub configuration: Option<SheetConfiguration>,
@@ -108,6 +111,11 @@ pub struct SheetRelease {
     pub files: Vec<SheetReleaseFile>,
 }
 
+/// What a sheet has for a release is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("what the sheet has for a release of the system is none for such a machine")]
+pub struct NoRelease;
+
 /// A part of a box's configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SheetConfiguration {
@@ -160,9 +168,23 @@ impl SchoolSheet {
             && self.answers.iter().all(|answer| answer.read().is_some())
             && self.content.iter().all(|content| content.read().is_some())
             && self.notices.iter().all(SheetNotice::is_right)
-            && self.release.as_ref().is_none_or(|release| release.read().is_some())
+            && ReleaseArch::ALL.into_iter().all(|arch| self.release_for(arch).is_ok())
             && self.configuration.as_ref().is_none_or(SheetConfiguration::is_right)
             && SheetFile::read_all(&self.files).is_some()
+    }
+
+    /// The release that a box of this kind is to have.
+    ///
+    /// # Errors
+    /// What stands there is none, or is for another kind of machine.
+    pub fn release_for(&self, arch: ReleaseArch) -> Result<Option<Release>, NoRelease> {
+        let told = match arch {
+            ReleaseArch::X86_64 => &self.release,
+            ReleaseArch::Arm64 => &self.release_arm64,
+        };
+        let read =
+            |told: &SheetRelease| told.read().filter(|release| release.arch() == arch).ok_or(NoRelease);
+        told.as_ref().map(read).transpose()
     }
 
     /// The rules as the filter takes them; `None` where one is none.
@@ -325,6 +347,27 @@ mod tests {
         );
     }
 
+    /// The same release for the other kind of machine.
+    fn for_arm64(release: &SheetRelease) -> SheetRelease {
+        let mut release = release.clone();
+        for file in &mut release.files {
+            file.name = file.name.replacen("preau_", "preau-arm64_", 1);
+        }
+        release
+    }
+
+    #[test]
+    fn each_kind_of_machine_has_a_release_of_its_own() {
+        let mut sheet = sheet();
+        assert_eq!(sheet.release_for(ReleaseArch::Arm64), Ok(None));
+        sheet.release_arm64 = sheet.release.as_ref().map(for_arm64);
+        let read = SchoolSheet::read(&sheet.write()).unwrap();
+        for arch in ReleaseArch::ALL {
+            assert_eq!(read.release_for(arch).unwrap().unwrap().arch(), arch);
+        }
+        assert_eq!(SchoolSheet { release_arm64: None, ..read.clone() }.release, read.release);
+    }
+
     #[test]
     fn what_is_no_sheet_is_not_taken() {
         let check = |change: fn(&mut SchoolSheet)| {
@@ -346,6 +389,9 @@ mod tests {
         check(|sheet| sheet.release.as_mut().unwrap().version = "1.4.1".to_owned());
         check(|sheet| sheet.release.as_mut().unwrap().files[0].name = "../SHA256SUMS".to_owned());
         check(|sheet| drop(sheet.release.as_mut().unwrap().files.pop()));
+        // A release of one kind of machine is none for another.
+        check(|sheet| sheet.release_arm64.clone_from(&sheet.release));
+        check(|sheet| sheet.release = Some(for_arm64(sheet.release.as_ref().unwrap())));
         let configuration = |number, text: String| Some(SheetConfiguration { number, text });
         for (number, text) in [
             (0, String::new()),

@@ -99,7 +99,7 @@ fn fetch_file(
             Ended::Error(disk(&file.name, error))
         }
     };
-    let path = format!("/api/v1/releases/{}/{}", release.version(), file.name);
+    let path = format!("/api/v1/releases/{}/{}", release.key(), file.name);
     let (mut arrived, mut bytes) = (shelf.arrived(release, file).map_err(failed)?, 0);
     while arrived < file.bytes {
         let length = (file.bytes - arrived).min(limits.bytes_per_second.clamp(1, PIECE_BYTES_MAX));

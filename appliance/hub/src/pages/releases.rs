@@ -1,7 +1,7 @@
 //! Releases of the boxes' system: what the hub has, to whom it is offered, and how each school's box stands with it.
 
 use askama::Template;
-use model::{ReleaseVersion, Timestamp};
+use model::{ReleaseArch, ReleaseVersion, Timestamp};
 use replication::{ReleaseFailure, ReleaseHealth};
 
 use super::bar::Bar;
@@ -46,7 +46,7 @@ pub(crate) fn releases(
     let schools = sights.iter().filter(|sight| sight.present.is_some());
     render(&View {
         held: held.iter().map(|it| tell_held(place, it, offers)).collect(),
-        schools: schools.map(|sight| tell_school(place, sight, offers)).collect(),
+        schools: schools.map(|sight| tell_school(place, sight, (offers, held))).collect(),
         frame: Frame::new(place, Some(bar)),
     })
 }
@@ -57,7 +57,7 @@ fn tell_held(place: Place<'_>, HeldRelease { release, added }: &HeldRelease, off
         own.fold((0_u32, false), |(count, all), it| (count + 1, all || it.uai.is_none()));
     let megabytes = release.bytes().div_ceil(MEGABYTE).to_string();
     HeldLine {
-        version: release.version().to_string(),
+        version: release.key().to_string(),
         added: place.say_with("releases-added", &[("date", &place.day(*added)), ("number", &megabytes)]),
         offered: match (is_to_all, count) {
             (true, _) => place.say("releases-to-all"),
@@ -67,9 +67,11 @@ fn tell_held(place: Place<'_>, HeldRelease { release, added }: &HeldRelease, off
     }
 }
 
-fn tell_school(place: Place<'_>, sight: &Sight, offers: &[Offer]) -> SchoolLine {
-    let offered = offered_to(offers, &sight.school.uai).map(|offer| &offer.version);
+fn tell_school(place: Place<'_>, sight: &Sight, known: (&[Offer], &[HeldRelease])) -> SchoolLine {
     let release = sight.health.as_ref().and_then(|health| health.release.as_ref());
+    // Of a box that has not told anything: what there is for a PC.
+    let arch = release.map_or_else(ReleaseArch::default, ReleaseHealth::arch);
+    let offered = offered_to(known, &sight.school.uai, arch).map(|offer| &offer.version);
     let running: Option<ReleaseVersion> = release.and_then(|release| release.running.parse().ok());
     let failure = release.and_then(ReleaseHealth::failure);
     let (key, tone) = match (&running, offered, failure) {
@@ -95,7 +97,7 @@ fn tell_facts(
 ) -> Vec<String> {
     let offered = offered.map(ToString::to_string);
     let say = |key: &str, version: &str| place.say_with(key, &[("version", version)]);
-    let Some(ReleaseHealth { running, since_ms, waiting, trouble, failed }) = release else {
+    let Some(ReleaseHealth { running, arch: _, since_ms, waiting, trouble, failed }) = release else {
         let offered = offered.map(|version| say("releases-offered", &version));
         return [place.say("releases-unknown")].into_iter().chain(offered).collect();
     };

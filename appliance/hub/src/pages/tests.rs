@@ -250,6 +250,7 @@ fn act() -> Act {
 fn unlucky() -> Sight {
     let release = ReleaseHealth {
         running: "1.4.0".to_owned(),
+        arch: None,
         since_ms: Some(NOW.unix_ms()),
         waiting: None,
         trouble: Some("no-room".to_owned()),

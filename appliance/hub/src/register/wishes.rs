@@ -115,8 +115,8 @@ pub struct SheetParts {
     pub content: Vec<SheetContent>,
     /// What its people are to read.
     pub notices: Vec<SheetNotice>,
-    /// The release of its box's system that it is to have.
-    pub release: Option<Release>,
+    /// The releases of its box's system that it is to have: of each kind of machine one at most.
+    pub releases: Vec<Release>,
     /// Files for its pupils.
     pub files: Vec<LibraryFile>,
     /// What the commune decides of its box's configuration.

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use model::{ReleaseVersion, ReleaseVersionError, Timestamp};
+use model::{ReleaseArch, ReleaseVersion, ReleaseVersionError, Timestamp};
 
 use super::look::{LookError, Places, Standing};
 use super::memory::Memory;
@@ -122,7 +122,9 @@ fn carry_out(
         // Written before a power cut kept the machine from its restart.
         Some(installed) if installed == version => Ok(()),
         Some(installed) if installed > version => Err(InstallError::Overtaken(installed.clone())),
-        Some(_) | None => write(&Source::open(releases, version)?, version).map_err(InstallError::Write),
+        Some(_) | None => {
+            write(&Source::open(releases, version, ReleaseArch::OWN)?, version).map_err(InstallError::Write)
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use model::{Release, ReleaseError, ReleaseFile, ReleaseVersion};
+use model::{Release, ReleaseArch, ReleaseError, ReleaseFile, ReleaseVersion};
 use nix::fcntl::{OFlag, openat};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::stat::Mode;
@@ -54,6 +54,14 @@ pub enum SourceError {
     /// What is there is no release.
     #[error("the files are not whole")]
     Release(#[source] ReleaseError),
+    /// It would not start here.
+    #[error("it is for {}, and this machine is {}", is.as_str(), own.as_str())]
+    Arch {
+        /// What it is for.
+        is: ReleaseArch,
+        /// What is here.
+        own: ReleaseArch,
+    },
     /// They cannot be shown elsewhere.
     #[error("cannot show {} to systemd-sysupdate, which needs CAP_SYS_ADMIN", path.display())]
     Show {
@@ -65,11 +73,12 @@ pub enum SourceError {
 }
 
 impl Source {
-    /// Opens the files of a version: those in the folder of its name in `releases`. Other files there are passed over.
+    /// Opens the files of a version: those in the folder of its name in `releases`, which are for machines of the kind `own`. Other
+    /// files there are passed over.
     ///
     /// # Errors
     /// [`SourceError`].
-    pub fn open(releases: &Path, version: &ReleaseVersion) -> Result<Self, SourceError> {
+    pub fn open(releases: &Path, version: &ReleaseVersion, own: ReleaseArch) -> Result<Self, SourceError> {
         let list = || {
             let folder = open_folder(releases, version)?;
             names(&folder, version).map(|names| (folder, names))
@@ -83,7 +92,10 @@ impl Source {
             files.push((ReleaseFile { name, bytes, sha256: NO_SUM.to_owned() }, file));
         }
         let listed = files.iter().map(|(listed, _)| listed.clone()).collect();
-        Release::new(version.clone(), listed).map_err(SourceError::Release)?;
+        let release = Release::new(version.clone(), listed).map_err(SourceError::Release)?;
+        if release.arch() != own {
+            return Err(SourceError::Arch { is: release.arch(), own });
+        }
         Ok(Self { files: files.into_iter().map(|(listed, file)| (listed.name, file)).collect() })
     }
 
@@ -159,6 +171,7 @@ pub(super) mod tests {
     use super::*;
 
     const UUID: &str = "0b1f6c1e-7a55-4c0b-9a86-0d6a4bb1c0de";
+    const PC: ReleaseArch = ReleaseArch::X86_64;
 
     pub(in super::super) fn version(text: &str) -> ReleaseVersion {
         text.parse().unwrap()
@@ -191,7 +204,7 @@ pub(super) mod tests {
         // What is not of this version is not there.
         fs::write(folder.join("preau_1.5.0.efi"), "other").unwrap();
         fs::write(folder.join("preau_1.4.0.efi.part"), "half").unwrap();
-        let source = Source::open(&releases, &version("1.4.0")).unwrap();
+        let source = Source::open(&releases, &version("1.4.0"), PC).unwrap();
         fs::remove_file(folder.join("preau_1.4.0.efi")).unwrap();
         symlink("/etc/shadow", folder.join("preau_1.4.0.efi")).unwrap();
         let names: Vec<&str> = source.files().iter().map(|(name, _)| name.as_str()).collect();
@@ -208,7 +221,7 @@ pub(super) mod tests {
             let around = tempfile::tempdir().unwrap();
             let releases = releases(around.path(), "1.4.0");
             spoil(&releases.join("1.4.0"));
-            let said = said(&Source::open(&releases, &version("1.4.0")).unwrap_err());
+            let said = said(&Source::open(&releases, &version("1.4.0"), PC).unwrap_err());
             assert!(said.contains(expected), "{said}: {expected}");
         };
         check(|folder| fs::remove_file(folder.join("SHA256SUMS.gpg")).unwrap(), "not whole");
@@ -244,11 +257,34 @@ pub(super) mod tests {
         );
     }
 
+    /// Its signature is as good as that of any other; but the machine would not start.
+    #[test]
+    fn a_release_for_another_kind_of_machine_is_refused() {
+        let around = tempfile::tempdir().unwrap();
+        let releases = releases(around.path(), "1.4.0");
+        let open = |own| Source::open(&releases, &version("1.4.0"), own);
+        assert!(open(PC).is_ok());
+        assert_eq!(
+            said(&open(ReleaseArch::Arm64).unwrap_err()),
+            "it is for x86-64, and this machine is arm64: "
+        );
+        for entry in fs::read_dir(releases.join("1.4.0")).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap().replacen("preau_", "preau-arm64_", 1);
+            fs::rename(&path, path.with_file_name(name)).unwrap();
+        }
+        assert!(open(ReleaseArch::Arm64).is_ok());
+        assert_eq!(said(&open(PC).unwrap_err()), "it is for arm64, and this machine is x86-64: ");
+        // Of both, none is taken.
+        fs::write(releases.join("1.4.0/preau_1.4.0.efi"), "kernel").unwrap();
+        assert!(said(&open(PC).unwrap_err()).contains("another kind of machine"));
+    }
+
     #[test]
     fn a_folder_that_is_a_link_is_none() {
         let around = tempfile::tempdir().unwrap();
         let real = releases(around.path(), "1.4.0");
-        let open = |releases: &Path, text: &str| Source::open(releases, &version(text)).map(|_| ());
+        let open = |releases: &Path, text: &str| Source::open(releases, &version(text), PC).map(|_| ());
         symlink(real.join("1.4.0"), real.join("1.5.0")).unwrap();
         assert!(matches!(open(&real, "1.5.0"), Err(SourceError::Folder { .. })));
         symlink(&real, around.path().join("elsewhere")).unwrap();

@@ -14,12 +14,16 @@ const UAI: &str = "0750655E";
 
 /// A folder with a release, as `./dev image` leaves it. What it has for a signature nobody but the box's system looks at.
 fn make(folder: &Path) -> Result<()> {
-    let verity = ROOT.replace(".root.", ".verity.");
-    let names = [ROOT, &verity, "preau_1.5.0.efi"];
     let root: Vec<u8> = (0..ROOT_BYTES).map(|place| u8::try_from(place % 251)).collect::<Result<_, _>>()?;
-    fs::write(folder.join(ROOT), root)?;
-    fs::write(folder.join(&verity), "verity")?;
-    fs::write(folder.join("preau_1.5.0.efi"), "boot file")?;
+    put(folder, [ROOT, &ROOT.replace(".root.", ".verity."), "preau_1.5.0.efi"], &root)
+}
+
+/// Root, verity and boot file of a release, and what its build leaves beside them.
+fn put(folder: &Path, names: [&str; 3], root: &[u8]) -> Result<()> {
+    let [first, verity, boot] = names.map(|name| folder.join(name));
+    fs::write(first, root)?;
+    fs::write(verity, "verity")?;
+    fs::write(boot, "boot file")?;
     #[expect(clippy::disallowed_methods, reason = "a whole-box test runs a program that everybody has")]
     let sums = Command::new("sha256sum").args(names).current_dir(folder).output()?;
     ensure!(sums.status.success(), "{}", String::from_utf8_lossy(&sums.stderr));
@@ -112,6 +116,7 @@ fn a_box_fetches_the_release_that_its_school_is_to_have() -> Result<()> {
     check_haste(&machine)?;
     check_cut(&machine)?;
     check_damage(&hub, &machine)?;
+    check_other_machine(&hub, &machine)?;
 
     hub.command(&["release", "withdraw", "1.5.0"])?.success()?;
     ensure!(hub.command(&["release", "list"])?.success()?.is_empty());
@@ -122,6 +127,22 @@ fn a_box_fetches_the_release_that_its_school_is_to_have() -> Result<()> {
     for deed in ["release-added\t1.5.0", "release-offered\t1.5.0 0750655E", "release-withdrawn\t1.5.0"] {
         ensure!(acts.contains(deed), "{deed}: {acts}");
     }
+    Ok(())
+}
+
+/// A newer release for another kind of machine is never fetched, and no reason to give up what there is for this one.
+fn check_other_machine(hub: &Hub, machine: &Machine) -> Result<()> {
+    let (folder, uuid) = (tempfile::tempdir()?, "1b1f6c1e-7a55-4c0b-9a86-0d6a4bb1c0de");
+    let [root, verity] = ["root", "verity"].map(|part| format!("preau-arm64_1.6.0_{uuid}.{part}.raw.gz"));
+    put(folder.path(), [&root, &verity, "preau-arm64_1.6.0.efi"], b"another machine's root")?;
+    hub.command(&["release", "add", &text(folder.path())?])?.success()?;
+    hub.command(&["release", "offer", "1.6.0"])?.success()?;
+    let listed = hub.command(&["release", "list"])?.success()?;
+    ensure!(listed.starts_with("1.6.0-arm64\t") && listed.contains("\n1.5.0\t"), "{listed}");
+    machine.sync()?;
+    ensure!(!machine.path("1.6.0").exists(), "it is for another kind of machine");
+    ensure!(machine.root().exists(), "what is for this one stays");
+    hub.command(&["release", "withdraw", "1.6.0"])?.success()?;
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! What each engine has to do with releases.
 
 use archive::Hash;
-use model::{Release, ReleaseFile, ReleaseVersion, Timestamp};
+use model::{Release, ReleaseArch, ReleaseFile, ReleaseVersion, Timestamp};
 use replication::School;
 
 use super::{RELEASES_MAX, offered_to};
@@ -17,11 +17,16 @@ fn version(text: &str) -> ReleaseVersion {
 
 /// A release whose files are told apart by their version and name; the sums' signature is one for all.
 pub(crate) fn release(of: &str) -> Release {
+    named(of, "preau")
+}
+
+fn named(of: &str, stem: &str) -> Release {
     let uuid = "0b1f6c1e-7a55-4c0b-9a86-0d6a4bb1c0de";
-    let names = ["root", "verity"].map(|part| format!("preau_{of}_{uuid}.{part}.raw.gz"));
-    let others = [format!("preau_{of}.efi"), "SHA256SUMS".to_owned(), "SHA256SUMS.gpg".to_owned()];
+    let names = ["root", "verity"].map(|part| format!("{stem}_{of}_{uuid}.{part}.raw.gz"));
+    let others = [format!("{stem}_{of}.efi"), "SHA256SUMS".to_owned(), "SHA256SUMS.gpg".to_owned()];
+    let mark = if stem == "preau" { of.to_owned() } else { format!("{of} {stem}") };
     let file = |name: String| {
-        let text = if name == "SHA256SUMS.gpg" { "signature".to_owned() } else { format!("{of} {name}") };
+        let text = if name == "SHA256SUMS.gpg" { "signature".to_owned() } else { format!("{mark} {name}") };
         ReleaseFile { name, bytes: text.len() as u64, sha256: Hash::of(text.as_bytes()).to_string() }
     };
     Release::new(version(of), names.into_iter().chain(others).map(file).collect()).unwrap()
@@ -34,6 +39,7 @@ pub(crate) fn check(one: &dyn Register, other: &dyn Register) {
     }
     check_releases(one, other);
     check_offers(one, other);
+    check_kinds_of_machine(one, other);
 }
 
 fn check_releases(one: &dyn Register, other: &dyn Register) {
@@ -70,8 +76,9 @@ fn check_releases(one: &dyn Register, other: &dyn Register) {
 
 fn check_offers(one: &dyn Register, other: &dyn Register) {
     let of = |uai: &str| -> Option<String> {
-        let sheet = other.sheet(uai, NOW).unwrap();
-        sheet.release.map(|release| release.version().to_string())
+        let releases = other.sheet(uai, NOW).unwrap().releases;
+        assert!(releases.iter().all(|release| release.arch() == ReleaseArch::X86_64));
+        releases.first().map(|release| release.version().to_string())
     };
     let serial = |uai: &str| one.sheet(uai, NOW).unwrap().serial;
     let (uai, before) = (UAI.parse().unwrap(), serial(OTHER));
@@ -85,8 +92,11 @@ fn check_offers(one: &dyn Register, other: &dyn Register) {
     let offers = one.offers().unwrap();
     let told: Vec<_> = offers.iter().map(|it| (it.uai.as_deref(), it.version.to_string())).collect();
     assert_eq!(told, [(None, "1.4.0".to_owned()), (Some(UAI), "1.10.0".to_owned())]);
-    assert_eq!(offered_to(&offers, UAI).unwrap().version, version("1.10.0"));
-    assert_eq!(offered_to(&offers, OTHER).unwrap().version, version("1.4.0"));
+    let held = one.releases().unwrap();
+    let of_all = |uai: &str, arch| offered_to((&offers, &held), uai, arch).map(|offer| offer.version.clone());
+    assert_eq!(of_all(UAI, ReleaseArch::X86_64), Some(version("1.10.0")));
+    assert_eq!(of_all(OTHER, ReleaseArch::X86_64), Some(version("1.4.0")));
+    assert_eq!(of_all(OTHER, ReleaseArch::Arm64), None);
 
     // To all: what was offered to single schools of it is the same now.
     assert!(one.offer_release(&version("1.10.0"), None, NOW).unwrap());
@@ -96,4 +106,40 @@ fn check_offers(one: &dyn Register, other: &dyn Register) {
     assert_eq!((of(UAI), of(OTHER)), (None, None));
     assert!(serial(UAI) > own && serial(OTHER) > others, "and all hear that");
     assert_eq!(one.offers().unwrap(), []);
+}
+
+/// A school has no more of a version than there is for its kind of machine, and what is for another one is no reason to wait.
+fn check_kinds_of_machine(one: &dyn Register, other: &dyn Register) {
+    let of = |uai: &str| -> Vec<String> {
+        let releases = other.sheet(uai, NOW).unwrap().releases;
+        releases.iter().map(|release| release.key().to_string()).collect()
+    };
+    let serial = |uai: &str| one.sheet(uai, NOW).unwrap().serial;
+    let arm = |of: &str| named(of, "preau-arm64");
+    // There is room for as many of each kind.
+    assert!(one.add_release(&arm("1.4.0"), NOW).unwrap());
+    assert!(other.add_release(&arm("1.4.0"), NOW).unwrap(), "the same once more");
+    assert!(one.add_release(&arm("3.0"), NOW).unwrap());
+    let keys: Vec<String> =
+        other.releases().unwrap().iter().map(|held| held.release.key().to_string()).collect();
+    assert_eq!(
+        (&*keys[0], &keys[keys.len() - 2..]),
+        ("3.0-arm64", &["1.4.0".into(), "1.4.0-arm64".into()][..])
+    );
+
+    assert!(one.offer_release(&version("1.4.0"), None, NOW).unwrap());
+    assert_eq!(of(OTHER), ["1.4.0", "1.4.0-arm64"]);
+    assert!(one.offer_release(&version("3.0"), Some(&UAI.parse().unwrap()), NOW).unwrap());
+    assert_eq!(of(UAI), ["1.4.0", "3.0-arm64"], "a PC keeps what there is for it");
+    let before = (serial(UAI), serial(OTHER));
+    assert!(other.add_release(&release("3.0"), NOW).unwrap());
+    assert_eq!(of(UAI), ["3.0", "3.0-arm64"]);
+    assert!(serial(UAI) > before.0 && serial(OTHER) == before.1, "who is concerned hears of it");
+    // Sums have one name in all releases.
+    let hash = |key: &str| one.release_file(key, "SHA256SUMS").unwrap().unwrap().0;
+    assert_ne!(hash("1.4.0"), hash("1.4.0-arm64"));
+    let gone = one.withdraw_release(&version("1.4.0"), NOW).unwrap().unwrap();
+    assert_eq!(gone.len(), 8, "of both kinds, but for the signature that all have");
+    assert!(one.withdraw_release(&version("3.0"), NOW).unwrap().is_some());
+    assert!(of(UAI).is_empty() && of(OTHER).is_empty());
 }

@@ -245,7 +245,7 @@ fn read_parts(open: &mut dyn Sql, uai: &str, now: i64) -> Result<SheetParts, Reg
         answers: read_all(&open.rows(&answers, values![uai, since, most(ANSWERS_MAX)])?, read_answer)?,
         content: read_all(&open.rows(&content, values![uai, now, most(CONTENT_MAX)])?, read_place)?,
         notices: read_all(&open.rows(&notices, values![most(NOTICES_MAX)])?, read_notice)?,
-        release: offered(open, uai)?,
+        releases: offered(open, uai)?,
         files: of_school(open, uai, now)?,
         configuration: decided(open, uai)?,
     })

@@ -1,4 +1,4 @@
-//! The machine: a box's disk in QEMU, with the firmware of a PC, where the lab's box would stand.
+//! The machine: a box's disk in QEMU, with a firmware, where the lab's box would stand.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 use harness::{Lab, Machine, Service};
 
 use crate::agent::{self, Agent};
+use crate::board::Board;
 
 /// How long the box may take from power-on to its first answer. A machine without hardware help takes two minutes, a busy one
 /// several times as long.
@@ -20,13 +21,10 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 const DISK_BYTES: u64 = 4 << 30;
 /// Pause between two questions to a box that starts.
 const PAUSE: Duration = Duration::from_millis(500);
-/// Where Debian's package ovmf has the firmware, and its empty memory.
-const FIRMWARE: [&str; 2] = ["/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"];
 /// Places on the machine's bus for disks beside its own.
 const PLACES: [&str; 2] = ["0x8", "0x9"];
 /// What every machine has. Which port is the line's follows from its place on the bus.
-const MACHINE: &str = "qemu-system-x86_64 -machine q35 -accel tcg,thread=multi -cpu max -smp 2 -m 1024 -nodefaults \
-    -display none -serial file:console.log -device virtio-rng-pci \
+const MACHINE: &str = "-smp 2 -m 1024 -nodefaults -display none -serial file:console.log -device virtio-rng-pci \
     -drive if=pflash,unit=1,format=raw,file=firmware.fd \
     -netdev tap,id=wan,ifname=wan-tap,script=no,downscript=no \
     -device virtio-net-pci,netdev=wan,addr=0x2,mac=02:00:00:00:01:02 \
@@ -36,6 +34,8 @@ const MACHINE: &str = "qemu-system-x86_64 -machine q35 -accel tcg,thread=multi -
 
 /// What is in the machine.
 pub(crate) struct Parts<'p> {
+    /// The image that its disk was made of.
+    pub(crate) image: &'p Path,
     /// Its disk, which it writes to.
     pub(crate) disk: &'p Path,
     /// Where each write is kept.
@@ -59,7 +59,9 @@ impl<'lab> Booted<'lab> {
     /// QEMU or the firmware is missing.
     pub(crate) fn start(lab: &'lab Lab, parts: &Parts<'_>) -> Result<Self> {
         let memory = lab.appliance.directory().join("firmware.fd");
-        fs::copy(FIRMWARE[1], memory).context("no firmware: Debian's package ovmf")?;
+        let board = Board::of(parts.image)?;
+        fs::copy(board.firmware()[1], memory)
+            .with_context(|| format!("no firmware: Debian's package {}", board.package()))?;
         Self::start_again(lab, parts)
     }
 
@@ -69,9 +71,10 @@ impl<'lab> Booted<'lab> {
     /// QEMU is missing.
     pub(crate) fn start_again(lab: &'lab Lab, parts: &Parts<'_>) -> Result<Self> {
         let folder = lab.appliance.directory();
+        let board = Board::of(parts.image)?;
         fs::write(folder.join("console.log"), "")?;
         let began = now();
-        let command = command(parts)?;
+        let command = command(board, parts)?;
         let command: Vec<&str> = command.iter().map(String::as_str).collect();
         let qemu = lab.appliance.start("qemu", &command)?;
         let agent =
@@ -165,11 +168,12 @@ impl<'lab> Booted<'lab> {
 }
 
 /// QEMU, with everything that is in the machine. It runs in the folder of the lab's box.
-fn command(parts: &Parts<'_>) -> Result<Vec<String>> {
-    let mut command: Vec<String> = MACHINE.split_ascii_whitespace().map(str::to_owned).collect();
+fn command(board: Board, parts: &Parts<'_>) -> Result<Vec<String>> {
+    let words = board.qemu().split_ascii_whitespace().chain(MACHINE.split_ascii_whitespace());
+    let mut command: Vec<String> = words.map(str::to_owned).collect();
     let mut add = |option: &str, value: String| command.extend([option.to_owned(), value]);
     add("-device", format!("virtserialport,chardev=test,name={}", agent::PORT));
-    add("-drive", format!("if=pflash,unit=0,format=raw,readonly=on,file={}", FIRMWARE[0]));
+    add("-drive", format!("if=pflash,unit=0,format=raw,readonly=on,file={}", board.firmware()[0]));
     let disk = absolute(parts.disk)?;
     // Writing zeros is left to writes: QEMU 7.2 may log a zeroing amid another entry.
     let device = "virtio-blk-pci,drive=disk,addr=0x5,write-zeroes=off".to_owned();
@@ -256,8 +260,10 @@ mod tests {
             path
         };
         let (disk, log, release) = (place("disk"), place("log"), place("release"));
-        let say =
-            |log, beside: &[(&str, &Path)]| command(&Parts { disk: &disk, log, beside }).unwrap().join(" ");
+        let image = disk.as_path();
+        let build =
+            |board, log, beside: &[(&str, &Path)]| command(board, &Parts { image, disk: image, log, beside });
+        let say = |log, beside: &[(&str, &Path)]| build(Board::Pc, log, beside).unwrap().join(" ");
         let plain = say(None, &[]);
         assert!(
             plain.contains(&format!("discard=unmap,file={} -device virtio-blk-pci", disk.display())),
@@ -269,8 +275,12 @@ mod tests {
         assert!(logged.contains(&format!("node-name=writes,filename={}", log.display())), "{logged}");
         assert!(logged.contains("serial=release,addr=0x8"), "{logged}");
         let three = [("a", release.as_path()), ("b", release.as_path()), ("c", release.as_path())];
-        assert!(command(&Parts { disk: &disk, log: None, beside: &three }).is_err());
+        assert!(build(Board::Pc, None, &three).is_err());
+        assert!(plain.starts_with("qemu-system-x86_64 ") && plain.contains("OVMF_CODE_4M.fd"), "{plain}");
+        let other = build(Board::Arm64, None, &[]).unwrap().join(" ");
+        assert!(other.starts_with("qemu-system-aarch64 ") && other.contains("AAVMF_CODE.fd"), "{other}");
+        assert!(other.contains("addr=0x2,mac=02:00:00:00:01:02") && !other.contains("q35"), "{other}");
         let missing = folder.path().join("missing");
-        assert!(command(&Parts { disk: &missing, log: None, beside: &[] }).is_err());
+        assert!(command(Board::Pc, &Parts { image, disk: &missing, log: None, beside: &[] }).is_err());
     }
 }

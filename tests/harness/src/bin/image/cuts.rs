@@ -81,7 +81,7 @@ pub(crate) fn run(image: &Path, release: &Path, choice: &Choice) -> Result<()> {
     let (count, mut total) = (points.len(), 0);
     for (number, point) in (1_usize..).zip(points).skip(first - 1) {
         let toll = rebuilt.cut(&lab, &log, point, seed)?;
-        let told = start_again(&lab, &rebuilt.cut, &record).with_context(|| {
+        let told = start_again(&lab, (image, &rebuilt.cut), &record).with_context(|| {
             format!(
                 "cut {number} at entry {point}: its disk, started since, is {}; again: --seed {seed} --from {number}",
                 rebuilt.cut.display()
@@ -160,7 +160,7 @@ fn record(lab: &Lab, image: &Path, release: &Release, folder: &Path) -> Result<R
     drop(File::create(&writes)?);
     release.write_disk(lab, &tar)?;
     let beside = [("release", tar.as_path())];
-    let parts = Parts { disk: &live, log: Some(&writes), beside: &beside };
+    let parts = Parts { image, disk: &live, log: Some(&writes), beside: &beside };
     let mut machine = Booted::start(lab, &parts)?;
     machine.wait("the first answer", START_WITHIN, |_| answers(&lab.pc2))?;
     machine.settle()?;
@@ -253,8 +253,8 @@ impl Rebuilt {
 
 /// The box starts from what a cut has left, the one version or the other, filters, and finds its journal as it was. Says what it
 /// runs and after how long.
-fn start_again(lab: &Lab, disk: &Path, record: &Record) -> Result<String> {
-    let parts = Parts { disk, log: None, beside: &[] };
+fn start_again(lab: &Lab, (image, disk): (&Path, &Path), record: &Record) -> Result<String> {
+    let parts = Parts { image, disk, log: None, beside: &[] };
     let mut machine = Booted::start(lab, &parts)?;
     machine.wait("the first answer", START_WITHIN, |_| answers(&lab.pc2))?;
     let seconds = machine.seconds();

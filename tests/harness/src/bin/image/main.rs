@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, reason = "it talks to the person who runs it")]
 
 mod agent;
+mod board;
 mod booted;
 mod classroom;
 mod compare;

@@ -28,7 +28,9 @@ impl Release {
         let mut versions = Vec::new();
         for entry in fs::read_dir(&folder)? {
             let name = entry?.file_name();
-            let name = name.to_str().and_then(|name| name.strip_prefix("preau_")?.strip_suffix(".efi"));
+            let name = name.to_str().and_then(|name| {
+                name.strip_prefix("preau_").or(name.strip_prefix("preau-arm64_"))?.strip_suffix(".efi")
+            });
             versions.extend(name.map(str::to_owned));
         }
         let [version] = versions.as_slice() else {
@@ -120,6 +122,9 @@ mod tests {
         put("preau_1.2.0.efi");
         assert!(Release::open(folder.path()).is_err(), "not signed");
         put("SHA256SUMS.gpg");
+        assert_eq!(Release::open(folder.path()).unwrap().version, "1.2.0");
+        let arm = folder.path().join("preau-arm64_1.2.0.efi");
+        fs::rename(folder.path().join("preau_1.2.0.efi"), &arm).unwrap();
         assert_eq!(Release::open(folder.path()).unwrap().version, "1.2.0");
         put("preau_1.3.0.efi");
         assert!(Release::open(folder.path()).is_err(), "two versions");

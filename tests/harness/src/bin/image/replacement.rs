@@ -37,7 +37,7 @@ pub(crate) fn run(image: &Path) -> Result<()> {
     copy_disk(&lab, image, &disk)?;
     let code = hub.code(&["--replacement"])?;
 
-    let parts = Parts { disk: &disk, log: None, beside: &[] };
+    let parts = Parts { image, disk: &disk, log: None, beside: &[] };
     let mut machine = Booted::start(&lab, &parts)?;
     let tell =
         |what: &str, machine: &Booted<'_>| println!("{what:<20}{:.1} s after power-on", machine.seconds());
