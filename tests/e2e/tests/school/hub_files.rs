@@ -150,6 +150,8 @@ fn pupils_open_a_file_of_the_commune_with_the_line_down() -> Result<()> {
         Ok(listed.lines().count() == 2 && listed.lines().all(|line| line.ends_with("\t1/1")))
     })?;
 
+    // The class has been at work: the box knows who trusts it.
+    curl(&lab.pc1, &["--cacert", &own, &format!("https://{ENT}/lecon/1.html")])?;
     lab.internet.shell(CUT)?.success()?;
     let home = || curl(&lab.pc1, &["http://preau.lan/"]);
     wait_until("the film on the home page", || Ok(home()?.contains("Le volcan")))?;
