@@ -1,5 +1,6 @@
 //! What the box asks, and what the hub answers.
 
+use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -141,7 +142,7 @@ impl Client {
         Err(read_json::<Refusal>(&body).map_or_else(|| self.no_hub(), SyncError::Refused))
     }
 
-    /// Fetches a piece of a file of `total` bytes, from one on: so many bytes, or what the hub gives of them.
+    /// Fetches a piece of a file of `total` bytes, from one on: so many bytes, or what comes of them.
     pub(crate) fn piece(
         &self,
         path: &str,
@@ -154,8 +155,8 @@ impl Client {
         let is_piece = answer.status() == StatusCode::PARTIAL_CONTENT
             && find_text(answer.headers(), CONTENT_RANGE).is_some_and(|it| is_range(it, from, total));
         if is_piece {
-            let bytes = answer.body_mut().with_config().limit(length).read_to_vec();
-            let bytes = bytes.map_err(|error| SyncError::from_client(error, &self.url()))?;
+            let bytes = read_what_comes(answer.body_mut().with_config().limit(length).reader());
+            let bytes = bytes.map_err(|error| SyncError::from_client(error.into(), &self.url()))?;
             return if bytes.is_empty() { Err(self.no_hub()) } else { Ok(bytes) };
         }
         let body = answer.body_mut().with_config().limit(MESSAGE_BYTES_MAX as u64).read_to_vec();
@@ -233,6 +234,15 @@ fn read_json_owned<A: DeserializeOwned>(body: &[u8]) -> Option<A> {
     serde_json::from_slice(body).ok()
 }
 
+/// All bytes, or those that came before the line was cut: they count, or a line that is cut more often than once a piece would never bring one.
+fn read_what_comes(mut body: impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    match body.read_to_end(&mut bytes) {
+        Err(error) if bytes.is_empty() => Err(error),
+        Ok(_) | Err(_) => Ok(bytes),
+    }
+}
+
 fn find_text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     headers.get(name)?.to_str().ok()
 }
@@ -251,6 +261,19 @@ mod tests {
     fn whoever_has_proven_nothing_does_not_keep_a_box_busy_for_long() {
         let client = Client::new(&"https://hub.example".parse().unwrap(), b"none");
         assert_eq!(client.agent.config().timeouts().global, Some(UNPROVEN));
+    }
+
+    #[test]
+    fn what_came_of_a_piece_before_a_cut_counts() {
+        struct Cut;
+        impl Read for Cut {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::ConnectionReset.into())
+            }
+        }
+        assert_eq!(read_what_comes(&b"abc"[..]).unwrap(), b"abc");
+        assert_eq!(read_what_comes(b"ab".chain(Cut)).unwrap(), b"ab");
+        assert_eq!(read_what_comes(Cut).unwrap_err().kind(), io::ErrorKind::ConnectionReset);
     }
 
     #[test]

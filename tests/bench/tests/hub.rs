@@ -21,9 +21,11 @@ const DAYS: usize = 32;
 /// Accesses of a day: each is a file of some thousand bytes.
 const VISITS: usize = 300;
 const SCHOOLS: usize = 2;
-/// The line holds for so many bytes at most. A night in which nothing is new takes a fifth of that.
-const BYTES_MAX: usize = 60_000;
-const CUTS_MAX: u32 = 3_000;
+/// Most bytes of a record of TLS: what is cut of one has not arrived.
+const RECORD_BYTES: i64 = 16 << 10;
+/// What a box has to bring takes some ten nights at least, and some thirty mostly.
+const CUTS_MIN: u32 = 5;
+const CUTS_MAX: u32 = 200;
 
 /// A line that is cut after so many bytes, whichever way they go.
 struct Line {
@@ -70,6 +72,16 @@ fn pass(from: &TcpStream, to: &TcpStream, left: &AtomicI64) {
     drop((from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both)));
 }
 
+/// For how many bytes at most the line holds: a night in which nothing is new goes through every other time, a record or two of what is new as well,
+/// and a month never at once.
+fn measure(line: &Line, data: &Path) -> Result<usize> {
+    line.allow(i64::MAX);
+    let report = nights::attempt(data)?;
+    ensure!((report.files, report.bytes) == (0, 0), "nothing is new: {report:?}");
+    let idle = i64::MAX - line.left.load(Ordering::SeqCst);
+    Ok(usize::try_from(2 * (idle + RECORD_BYTES))?)
+}
+
 /// What the files hold that have this ending, or none.
 fn contents(folder: &Path, extension: Option<&str>) -> Result<BTreeSet<Vec<u8>>> {
     let mut found = BTreeSet::new();
@@ -95,6 +107,8 @@ fn a_month_without_a_hub_loses_nothing_wherever_the_line_is_cut_then() -> Result
         ensure!(nights::attempt(data)?.files > 0, "the night before");
     }
 
+    let bytes_max = measure(&line, boxes.first().context("a box")?)?;
+
     // Nobody is there: each night is tried, and what was sealed stays.
     line.allow(0);
     for night in 1..DAYS {
@@ -109,19 +123,20 @@ fn a_month_without_a_hub_loses_nothing_wherever_the_line_is_cut_then() -> Result
         let (mut cuts, at_box) = (0, contents(&data.join("sealed"), Some("age"))?);
         ensure!(at_box.len() >= DAYS, "{} files of a month", at_box.len());
         loop {
-            line.allow(i64::try_from(random.below(BYTES_MAX))?);
+            line.allow(i64::try_from(random.below(bytes_max))?);
             match nights::attempt(data) {
                 Ok(report) => {
                     ensure!(report.log_size > 0, "it is signed: {report:?}");
                     break;
                 }
                 Err(error) if cuts == CUTS_MAX => {
-                    return Err(error).with_context(|| format!("it never ends: seed {seed}"));
+                    let told = || format!("it never ends: {bytes_max} bytes at most, seed {seed}");
+                    return Err(error).with_context(told);
                 }
                 Err(_) => cuts += 1,
             }
         }
-        ensure!(cuts >= 10, "it was cut {cuts} times only: seed {seed}");
+        ensure!(cuts >= CUTS_MIN, "it was cut {cuts} times only: seed {seed}");
         let at_hub = contents(&hubs.folder.join("files").join((number + 1).to_string()), None)?;
         ensure!(at_hub == at_box, "every byte of a month is there, and none besides: seed {seed}");
         line.allow(i64::MAX);

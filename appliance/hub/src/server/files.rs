@@ -1,11 +1,13 @@
 //! Files, piece by piece, after draft-ietf-httpbis-resumable-upload: `HEAD` tells how much is there, `PATCH` appends.
 //!
-//! What arrives of a piece before the line is cut counts: a file goes on at the byte where it was cut.
+//! What arrives of a piece before the line is cut counts: a file goes on at the byte where it was cut. Of a record of TLS (16 KiB at most)
+//! that is cut, nothing has arrived.
 
 use std::time::Duration;
 
 use actix_web::http::Method;
 use actix_web::http::header::{HeaderMap, HeaderName};
+use actix_web::rt::task::JoinHandle;
 use actix_web::{HttpRequest, HttpResponse, web};
 use archive::Hash;
 use futures_util::StreamExt as _;
@@ -16,7 +18,7 @@ use serde::Deserialize;
 
 use super::api::{block, refuse};
 use super::caller;
-use super::turns::{self, Turns};
+use super::turns::{self, Turns, UnderWay};
 use crate::Hub;
 use crate::blobs::{AppendError, Arrived, Kind, Place};
 use crate::enrolling::tell;
@@ -135,25 +137,40 @@ pub(super) async fn receive(
         pass_by(payload).await;
         return refuse(Refusal::TooOften);
     };
-    let (bytes, is_cut) = read_piece(payload).await;
-    let turn = match turns.take().await {
-        Ok(turn) => turn,
-        Err(refusal) => return refuse(refusal),
-    };
-    // Whoever was revoked meanwhile adds nothing.
-    let kept = web::block(move || {
-        let _held = (under_way, turn);
+    let keep = move |bytes: Vec<u8>| {
+        // Whoever was revoked meanwhile adds nothing.
         let of = caller::find(&hub, shown)?;
         let place = Place { of: of.id, kind, hash };
         keep(&Piece { place, school: of.uai, offset, total, bytes }, &hub)
-    });
-    match kept.await {
-        // Nobody is left to hear it.
-        Ok(Ok(_)) if is_cut => refuse(Refusal::Malformed),
+    };
+    match take_in(payload, (web::Data::clone(turns), under_way), keep).await {
         Ok(Ok(arrived)) => say(arrived),
         Ok(Err(refusal)) => refuse(refusal),
         Err(_) => refuse(Refusal::Broken),
     }
+}
+
+/// Reads a piece, and keeps what arrives of it. It is a task of its own: where a connection breaks without a word of TLS, whoever answers on it is
+/// dropped in the middle, and a line that breaks more often than once a piece would never bring one.
+fn take_in(
+    payload: web::Payload,
+    (turns, under_way): (web::Data<Turns>, UnderWay),
+    keep: impl FnOnce(Vec<u8>) -> Result<Arrived, Refusal> + Send + 'static,
+) -> JoinHandle<Result<Arrived, Refusal>> {
+    actix_web::rt::spawn(async move {
+        let (bytes, is_cut) = read_piece(payload).await;
+        let turn = turns.take().await?;
+        let kept = web::block(move || {
+            let _held = (under_way, turn);
+            keep(bytes)
+        });
+        match kept.await {
+            // Nobody is left to hear it.
+            Ok(Ok(_)) if is_cut => Err(Refusal::Malformed),
+            Ok(kept) => kept,
+            Err(_) => Err(Refusal::Broken),
+        }
+    })
 }
 
 /// What arrives of a piece, and whether it was cut.
@@ -271,8 +288,33 @@ fn find_number(headers: &HeaderMap, name: &HeaderName) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use actix_web::error::PayloadError;
+    use actix_web::test::TestRequest;
+    use actix_web::{FromRequest as _, dev};
+    use bytes::Bytes;
+    use futures_util::stream;
+    use tokio::sync::oneshot;
+
     use super::*;
     use crate::fixture;
+    use crate::register::BoxId;
+
+    #[actix_web::test]
+    async fn what_arrives_of_a_piece_counts_also_where_whoever_answers_is_gone() {
+        let turns = web::Data::new(Turns::default());
+        let pieces = [Ok(Bytes::from_static(b"what was ")), Err(PayloadError::Incomplete(None))];
+        let mut sent: dev::Payload = dev::Payload::Stream { payload: Box::pin(stream::iter(pieces)) };
+        let request = TestRequest::default().to_http_request();
+        let payload = web::Payload::from_request(&request, &mut sent).await.unwrap();
+        let under_way = turns::let_in(&turns, BoxId(1)).unwrap();
+        let (sender, kept) = oneshot::channel();
+        let keep = move |bytes: Vec<u8>| {
+            sender.send(bytes).unwrap();
+            Ok(Arrived::Part(9))
+        };
+        drop(take_in(payload, (web::Data::clone(&turns), under_way), keep));
+        assert_eq!(kept.await.unwrap(), b"what was ");
+    }
 
     #[test]
     fn a_file_that_is_there_stays_for_a_week_however_a_box_says_otherwise() {
