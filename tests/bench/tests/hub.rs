@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use bench::hub::engines::{Engine, Hubs};
@@ -23,6 +24,8 @@ const VISITS: usize = 300;
 const SCHOOLS: usize = 2;
 /// Most bytes of a record of TLS: what is cut of one has not arrived.
 const RECORD_BYTES: i64 = 16 << 10;
+/// How long what came through has until the end is seen: on a line, it is read by then, and what is read together with its end does not count.
+const REACH: Duration = Duration::from_millis(20);
 /// What a box has to bring takes some ten nights at least, and some thirty mostly.
 const CUTS_MIN: u32 = 5;
 const CUTS_MAX: u32 = 200;
@@ -65,7 +68,11 @@ fn pass(from: &TcpStream, to: &TcpStream, left: &AtomicI64) {
         let wanted = i64::try_from(read).unwrap_or(0);
         let allowed = left.fetch_sub(wanted, Ordering::SeqCst).clamp(0, wanted);
         let allowed = usize::try_from(allowed).unwrap_or(0);
-        if target.write_all(buffer.get(..allowed).unwrap_or_default()).is_err() || allowed < read {
+        if target.write_all(buffer.get(..allowed).unwrap_or_default()).is_err() {
+            break;
+        }
+        if allowed < read {
+            thread::sleep(REACH);
             break;
         }
     }

@@ -1,7 +1,7 @@
 //! Files, piece by piece, after draft-ietf-httpbis-resumable-upload: `HEAD` tells how much is there, `PATCH` appends.
 //!
-//! What arrives of a piece before the line is cut counts: a file goes on at the byte where it was cut. Of a record of TLS (16 KiB at most)
-//! that is cut, nothing has arrived.
+//! What arrives of a piece before the line is cut counts: a file goes on at the byte where it was cut. Nothing counts of a record of TLS
+//! (16 KiB at most) that is cut, nor what is read together with the end.
 
 use std::time::Duration;
 
