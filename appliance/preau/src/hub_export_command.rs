@@ -267,6 +267,7 @@ mod tests {
         ("wish", "requests.jsonl"),
         ("school_rule", "school-rules.jsonl"),
         ("content", "content.jsonl"),
+        ("library", "library.jsonl"),
         ("notice", "notices.jsonl"),
         ("sheet", "sheets.jsonl"),
         ("school_configuration", "configurations.jsonl"),

@@ -185,7 +185,7 @@ mod tests {
         check("", "the key `version` is missing");
         check("version = 2", "1:11: this box knows version 1");
         check("version = 1\nfiles = ['/**']", "2:11: `/**`: a path is written as");
-        check("version = 1\nstatic = ['assets']", "2:11: `assets`: a path is written as");
+        check("version = 1\nstatic = ['assets']", "2:12: `assets`: a path is written as");
         check("version = 1\nsession_cookies = ['a b']", "2:21: `a b`: no name");
         check("version = 1\nsignatures = ['*']", "no name");
         check("version = 1\noffline_days = 99", "2:16: a number of days from 0 to 31");
