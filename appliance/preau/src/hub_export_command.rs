@@ -259,7 +259,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     /// Where the rows of a table go.
-    const EXPORTED: [(&str, &str); 22] = [
+    const EXPORTED: [(&str, &str); 23] = [
         ("school", "schools.jsonl"),
         ("standing", "standings.jsonl"),
         ("alert", "alerts.jsonl"),

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use model::{
     Answer, Answered, ClockQuality, CommuneAnswer, CommuneNotice, CommuneOrder, CommuneOrderKind,
     CommuneRequest, CommuneRequestId, Device, Fault, Host, InternetMode, Layer, Lesson, LessonId, LessonPlan,
-    MadeCard, NewCommuneRequest, NewPreparation, Obstacle, Override, OverrideId, Person, PersonDeed, PersonId,
-    PlanId, Preparation, PreparationId, PreparationStage, Purpose, ReaderRole, Reading, ReadingEnd, ReadingId,
-    ReadingTerms, Reason, RequestId, Role, Rule, Ruling, Scope, SiteRequest, Subject, Timestamp, Topic,
-    UnknownDevice, Verdict, When,
+    MadeCard, NewCommuneRequest, NewPreparation, Obstacle, Override, OverrideId, Person, PersonDeed,
+    PersonId, PlanId, Preparation, PreparationId, PreparationStage, Purpose, ReaderRole, Reading, ReadingEnd,
+    ReadingId, ReadingTerms, Reason, RequestId, Role, Rule, Ruling, Scope, SiteRequest, Subject, Timestamp,
+    Topic, UnknownDevice, Verdict, When,
 };
 
 use super::Place;

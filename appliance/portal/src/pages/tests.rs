@@ -186,8 +186,11 @@ fn every_page_is_whole_and_self_contained() {
             for never in ["<script", "src=", "url(", "@import", "style=\"", "https://", "<img"] {
                 // The box's own addresses by HTTPS are told, or lead to the box.
                 // What a teacher prepares is a link to the school's workspace; the hub's address is told.
-                let known =
-                    ["https://preau.lan/", "<a href=\"https://ent.example/", "https://hub.commune.example:8443"];
+                let known = [
+                    "https://preau.lan/",
+                    "<a href=\"https://ent.example/",
+                    "https://hub.commune.example:8443",
+                ];
                 let own = known.iter().fold(html.clone(), |html, known| html.replace(known, ""));
                 check(!own.contains(never), never);
             }

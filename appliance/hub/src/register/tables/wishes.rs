@@ -227,7 +227,8 @@ impl<D: Database> Wishes for D {
 
 /// What is said to a school.
 fn read_parts(open: &mut dyn Sql, uai: &str, now: i64) -> Result<SheetParts, RegisterError> {
-    let serial = open.row("SELECT coalesce(max(serial), 0) FROM sheet WHERE uai IN ('', ?1)", values![uai])?;
+    let serial =
+        open.row("SELECT coalesce(max(serial), 0) FROM sheet WHERE uai IN ('', ?1)", values![uai])?;
     let rules = format!(
         "SELECT {RULE_COLUMNS} FROM school_rule WHERE uai = ?1 AND (until_ms = 0 OR until_ms > ?2) ORDER BY site"
     );

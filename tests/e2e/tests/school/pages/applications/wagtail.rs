@@ -112,9 +112,8 @@ fn hand_in_without_the_line(stage: &Stage<'_>, lina: &Chrome<'_>, work: &str, al
     lina.await_text("Mon deuxième volcan")?;
     album.picture(lina, "sent-after-all")?;
     // It came twice to the server, and not a third time.
-    let sent = || -> Result<usize> {
-        Ok(stage.lab.requests()?.matches("POST /admin/documents/add/ 302").count())
-    };
+    let sent =
+        || -> Result<usize> { Ok(stage.lab.requests()?.matches("POST /admin/documents/add/ 302").count()) };
     wait_until("the work at the server", || Ok(sent()? >= 2))?;
     ensure!(sent()? == 2, "{}", stage.lab.requests()?);
     Ok(())
