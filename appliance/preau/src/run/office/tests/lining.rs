@@ -10,7 +10,7 @@ fn a_line_is_changed_once_it_is_on_record_and_nonsense_changes_nothing() {
     let it = School::new();
     let (technician, _) = it.person("M. Petit", Role::Technician, &[]);
     assert_eq!(it.office.line(), None, "on loopback there is none");
-    let config = Config::load(std::path::Path::new("../../docs/preau.example.toml")).unwrap();
+    let config = Config::load(Path::new("../../docs/preau.example.toml")).unwrap();
     let office = open(it.folder.path(), &it.desk, &it.hand);
     let office = office.with_line_desk(LineDesk::new(&config, it.folder.path()));
     let change = |address: &str, gateway: &str| {
