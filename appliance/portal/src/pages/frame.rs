@@ -13,12 +13,12 @@ pub const STYLE: &str = include_str!("style.css");
 /// What every page may do, as its `Content-Security-Policy`: its own style sheet, by its SHA-256 (a test computes
 /// it), forms to where it is itself, and nothing else. Pages carry it themselves too, so that it holds whoever sends them.
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; \
-    style-src 'sha256-pZZfHEtNORUys/SI34JSKbT9+tzLbWwdVVRbdQU/QdI='; \
+    style-src 'sha256-sMcoWhW8NF3s0camH1N/B/jC90AG7cawVLX69fdQhkw='; \
     base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 /// The same for a page that hears of changes: besides, it runs the box's own script, and listens to the box alone.
 pub const LIVE_SECURITY_POLICY: &str = "default-src 'none'; \
-    style-src 'sha256-pZZfHEtNORUys/SI34JSKbT9+tzLbWwdVVRbdQU/QdI='; \
+    style-src 'sha256-sMcoWhW8NF3s0camH1N/B/jC90AG7cawVLX69fdQhkw='; \
     script-src 'self'; connect-src 'self'; \
     base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 

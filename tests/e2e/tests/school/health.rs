@@ -55,7 +55,8 @@ fn start_with<'l>(lab: &'l Lab, more: &str) -> Result<(Appliance<'l>, Service)> 
 /// Starts dnsmasq, under a name that its log has alone.
 fn give_addresses(lab: &Lab, name: &str) -> Result<Service> {
     let configuration = format!("--conf-file={}/dnsmasq.conf", lab.appliance.directory().display());
-    let options = ["dnsmasq", "--keep-in-foreground", "--log-facility=-", "--user=root", &configuration];
+    let options =
+        ["dnsmasq", "--keep-in-foreground", "--log-facility=-", "--user=root", "--pid-file", &configuration];
     let dnsmasq = lab.appliance.start(name, &options)?;
     wait_until("dnsmasq", || Ok(dnsmasq.log()?.contains("DHCP, IP range")))?;
     Ok(dnsmasq)

@@ -43,7 +43,14 @@ impl<'lab> Giving<'lab> {
         let places = ["--dhcp-hosts", &hosts, "--dhcp-leases", &leases];
         lab.appliance.run(&[&write[..], &places].concat())?.success()?;
         let configuration = format!("--conf-file={folder}/dnsmasq.conf");
-        let options = ["dnsmasq", "--keep-in-foreground", "--log-facility=-", "--user=root", &configuration];
+        let options = [
+            "dnsmasq",
+            "--keep-in-foreground",
+            "--log-facility=-",
+            "--user=root",
+            "--pid-file",
+            &configuration,
+        ];
         let dnsmasq = lab.appliance.start("dnsmasq", &options)?;
         wait_until("dnsmasq", || Ok(dnsmasq.log()?.contains("DHCP, IP range")))?;
         Ok(Self { appliance, dnsmasq, hosts })

@@ -44,6 +44,7 @@ pub(crate) fn give_line(internet: &Machine) -> Result<Service> {
             "--keep-in-foreground",
             "--log-facility=-",
             "--conf-file=/dev/null",
+            "--pid-file",
             "--user=root",
             "--port=0",
             "--interface=net0",
