@@ -400,7 +400,7 @@ trouble-has-box = L’école a un boîtier : faites un code de remplacement.
 trouble-rule = Cette règle n’est pas possible : un site a un nom comme exemple.fr, un motif de 200 lettres au plus, et de 1 à 3650 jours.
 trouble-contrary = Une règle de toutes les écoles dit le contraire pour ce site : retirez-la d’abord, ou répondez pour toutes les écoles.
 trouble-too-many = Il y en a déjà trop.
-trouble-sheet-full = Rien n’est changé : ce que la commune dit à une école serait plus long que ce que son boîtier accepte (256 Kio), et il n’entendrait plus rien. Retirez des contenus, des fichiers ou des règles de cette école, ou raccourcissez ses réglages.
+trouble-sheet-full = Rien n’est changé : ce que la commune dit à une école serait plus long que ce que son boîtier accepte (256 Kio), et il n’entendrait plus rien. Retirez des contenus, des fichiers ou des règles de cette école, ou raccourcissez ses réglages.
 trouble-race = Quelqu’un d’autre a été plus rapide : regardez ce qui est là, et recommencez.
 trouble-provider = Le service de connexion de la commune ne répond pas, ne vous laisse pas passer, ou le hub ne peut pas se fier à sa réponse. Réessayez, ou connectez-vous avec votre mot de passe d’ici.
 trouble-stranger = La commune a confirmé qui vous êtes, mais personne n’a rattaché ce compte à quelqu’un ici : demandez-le à qui administre le hub.
@@ -408,7 +408,7 @@ trouble-unavailable = Le hub ne peut pas lire ou écrire son registre : son dis
 
 # Ce que demandent les écoles
 wishes-title = Demandes des écoles
-wishes-lead = Ce qu’une école ne peut pas décider seule. La réponse arrive à l’école en quelques secondes ou la nuit suivante, et qui a demandé la lit. Une demande reste ici jusqu’à votre réponse, même si l’école a entre-temps rouvert le site : voyez avec elle avant de le fermer pour toutes.
+wishes-lead = Ce qu’une école ne peut pas décider seule. La réponse arrive à l’école en quelques secondes ou la nuit suivante, et qui a demandé la lit. Une demande reste ici jusqu’à votre réponse, même si l’école a entre-temps rouvert le site : voyez avec elle avant de le fermer pour toutes.
 wishes-none = Aucune demande n’attend.
 wishes-urgent = urgent
 wishes-open = Ouvrir
