@@ -106,8 +106,11 @@ fn tell_boxes(registry: &mut Registry, sights: &[Sight]) {
     registry.register("box_policy_serial", "Number of the commune's policy by which a box works", policy);
 }
 
+/// Makes a gauge of what is said of each school, if anything is.
+type Gauge<'g> = dyn Fn(&dyn Fn(&Sight) -> Option<i64>) -> BySchool + 'g;
+
 /// What became of the last self-test of each box that has told of one.
-fn tell_selftests(registry: &mut Registry, gauge: &dyn Fn(&dyn Fn(&Sight) -> Option<i64>) -> BySchool) {
+fn tell_selftests(registry: &mut Registry, gauge: &Gauge<'_>) {
     let selftest = |sight: &Sight| sight.health.clone()?.selftest;
     let at = gauge(&|it: &Sight| Some(selftest(it)?.at_ms.div_euclid(1_000)));
     registry.register_with_unit("box_selftest", "When a box's filter was attacked last", Unit::Seconds, at);

@@ -39,6 +39,9 @@ const PIECE_BYTES: usize = 1 << 20;
 /// Pieces of the request that wait to be read.
 const WAITING_MAX: usize = 4;
 
+/// What is said of a file: schools (`None`: all), its name, what pupils read, and until when.
+type Told = (Vec<Option<Uai>>, FileName, PreparationTitle, Timestamp);
+
 impl From<LibraryError> for Trouble {
     fn from(error: LibraryError) -> Self {
         match error {
@@ -245,11 +248,7 @@ impl Desk<'_> {
         }
     }
 
-    fn read_upload(
-        self,
-        signed: &Signed,
-        called: &str,
-    ) -> Result<(Vec<Option<Uai>>, FileName, PreparationTitle, Timestamp), Trouble> {
+    fn read_upload(self, signed: &Signed, called: &str) -> Result<Told, Trouble> {
         if !self.visit.is_own_form(Jar::Session) {
             return Err(Trouble::Field);
         }
