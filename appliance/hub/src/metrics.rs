@@ -107,10 +107,10 @@ fn tell_boxes(registry: &mut Registry, sights: &[Sight]) {
 }
 
 /// Makes a gauge of what is said of each school, if anything is.
-type Gauge<'g> = dyn Fn(&dyn Fn(&Sight) -> Option<i64>) -> BySchool + 'g;
+type GaugeOf<'g> = dyn Fn(&dyn Fn(&Sight) -> Option<i64>) -> BySchool + 'g;
 
 /// What became of the last self-test of each box that has told of one.
-fn tell_selftests(registry: &mut Registry, gauge: &Gauge<'_>) {
+fn tell_selftests(registry: &mut Registry, gauge: &GaugeOf<'_>) {
     let selftest = |sight: &Sight| sight.health.clone()?.selftest;
     let at = gauge(&|it: &Sight| Some(selftest(it)?.at_ms.div_euclid(1_000)));
     registry.register_with_unit("box_selftest", "When a box's filter was attacked last", Unit::Seconds, at);
