@@ -33,6 +33,7 @@ const ACCOUNT_KEY_FILE: &str = "acme-key";
 const ZONE_FILE: &str = "certificate-zone";
 
 /// How a request is certified.
+#[expect(clippy::large_enum_variant, reason = "a hub has one")]
 enum Way {
     /// By a program.
     Program(PathBuf),

@@ -17,6 +17,7 @@ const DNS_PORT: u16 = 53;
 const KEYS: [&str; 4] = ["program", "acme", "dns", "hook"];
 
 /// Who certifies.
+#[expect(clippy::large_enum_variant, reason = "a hub has one")]
 #[derive(Debug)]
 pub(crate) enum Certifier {
     /// A program, which leads wherever it leads.

@@ -232,7 +232,7 @@ mod tests {
             library.lines().iter().map(|line| line.here).collect::<Vec<_>>()
         };
         assert_eq!(look(NOON, ClockQuality::Synchronised), [3, 2]);
-        assert_eq!(library.ready(), [map.clone()]);
+        assert_eq!(library.ready(), std::slice::from_ref(&map));
         let (found, mut source) = library.open(&map.sha256).unwrap();
         assert_eq!((found, std::io::read_to_string(&mut source).unwrap()), (map.clone(), "map".to_owned()));
         assert!(library.open(&film.sha256).is_none(), "it is on its way");
