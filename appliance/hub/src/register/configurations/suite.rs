@@ -84,4 +84,8 @@ fn check_length(register: &dyn Register, uai: &Uai, last: u64) {
     assert!(register.remove_content(own()[0], NOW).unwrap());
     assert!(add(Some(uai), 0).unwrap());
     register.configure(uai, last, ("", "M. Blanc"), NOW).unwrap().unwrap();
+    // What others are to say of this school has its room.
+    for id in own() {
+        assert!(register.remove_content(id, NOW).unwrap());
+    }
 }

@@ -89,7 +89,8 @@ impl<'lab> Stage<'lab> {
     fn mend(&self) -> Result<()> {
         self.lab.internet.shell(MEND)?.success()?;
         let own = self.lab.directory().join(AUTHORITY).display().to_string();
-        let url = format!("https://{NAME}/");
+        // A place that nobody has asked for: what is kept is there without the line, too.
+        let url = format!("https://{NAME}/retour-{}", self.lab.requests()?.len());
         let look = [
             "curl",
             "--silent",
