@@ -1,75 +1,39 @@
 //! Files for pupils: for the boxes of the schools that shall have them, a piece at a time, from the byte on where their line was cut.
 
-use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use archive::Hash;
 use replication::Refusal;
 
 use super::api::refuse;
-use super::caller;
-use super::files::broken;
-use super::releases::{Piece, answer, read_range};
-use super::turns::{self, Turns};
+use super::releases::{Piece, cut, hand_out};
+use super::turns::Turns;
 use crate::Hub;
 use crate::blobs::Place;
 use crate::enrolling::tell;
+use crate::register::BoxState;
 
 pub(super) fn configure(app: &mut web::ServiceConfig) {
     app.route("/api/v1/library/{hash}", web::get().to(serve));
 }
 
-/// Answers with the piece that begins at the byte that `Range` names, as of a release's file.
 async fn serve(
     request: HttpRequest,
     hash: web::Path<String>,
     hub: web::Data<Hub>,
     turns: web::Data<Turns>,
 ) -> HttpResponse {
-    let range = request.headers().get(header::RANGE).and_then(|field| field.to_str().ok());
-    let Some(range) = range.and_then(read_range) else { return refuse(Refusal::Malformed) };
     let Ok(hash) = hash.parse::<Hash>() else { return refuse(Refusal::Malformed) };
-    let shown = caller::shown(&request);
-    let of = web::Data::clone(&hub);
-    let found = match web::block(move || caller::find(&of, shown)).await {
-        Ok(Ok(found)) => found,
-        Ok(Err(refusal)) => return refuse(refusal),
-        Err(_) => return refuse(Refusal::Broken),
-    };
-    let under_way = match turns::let_in(&turns, found.id) {
-        Ok(under_way) => under_way,
-        Err(refusal) => return refuse(refusal),
-    };
-    let turn = match turns.take().await {
-        Ok(turn) => turn,
-        Err(refusal) => return refuse(refusal),
-    };
-    let read = web::block(move || {
-        let _held = (under_way, turn);
-        read_piece(&hub, (&found.uai, hash), range)
-    });
-    match read.await {
-        Ok(Ok(Some(piece))) => answer(piece),
-        Ok(Ok(None)) => refuse(Refusal::NoFile),
-        Ok(Err(refusal)) => refuse(refusal),
-        Err(_) => refuse(Refusal::Broken),
-    }
+    let read =
+        move |hub: &Hub, found: &BoxState, range: (u64, u64)| read_piece(hub, (&found.uai, hash), range);
+    hand_out(&request, (hub, turns), Refusal::NoFile, read).await
 }
 
 /// The piece from that byte on: empty behind the end of the file, `None` where this school shall have no such file.
-fn read_piece(
-    hub: &Hub,
-    (uai, hash): (&str, Hash),
-    (from, length): (u64, u64),
-) -> Result<Option<Piece>, Refusal> {
+fn read_piece(hub: &Hub, (uai, hash): (&str, Hash), range: (u64, u64)) -> Result<Option<Piece>, Refusal> {
     let Some(total) = hub.register.library_file(uai, hash, (hub.clock)()).map_err(tell)? else {
         return Ok(None);
     };
-    let length = total.saturating_sub(from).min(length);
-    if length == 0 {
-        return Ok(Some(Piece { bytes: Vec::new(), from, total }));
-    }
-    let bytes = hub.blobs.read_part(Place::library(hash), from, length).map_err(broken)?;
-    Ok(bytes.map(|bytes| Piece { bytes, from, total }))
+    cut(hub, Place::library(hash), total, range)
 }
 
 #[cfg(test)]

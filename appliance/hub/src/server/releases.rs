@@ -14,6 +14,7 @@ use super::turns::{self, Turns};
 use crate::Hub;
 use crate::blobs::Place;
 use crate::enrolling::tell;
+use crate::register::BoxState;
 
 pub(super) fn configure(app: &mut web::ServiceConfig) {
     app.route("/api/v1/releases/{version}/{name}", web::get().to(serve));
@@ -26,16 +27,28 @@ pub(super) struct Piece {
     pub(super) total: u64,
 }
 
-/// Answers with the piece that begins at the byte that `Range` names: at most a mebibyte of it, however much was asked for (RFC 9110 section 15.3.7).
 async fn serve(
     request: HttpRequest,
     path: web::Path<(String, String)>,
     hub: web::Data<Hub>,
     turns: web::Data<Turns>,
 ) -> HttpResponse {
+    let (version, name) = path.into_inner();
+    let read = move |hub: &Hub, _: &BoxState, range: (u64, u64)| read_piece(hub, (&version, &name), range);
+    hand_out(&request, (hub, turns), Refusal::NoRelease, read).await
+}
+
+/// Answers a box, in its turn, with the piece that begins at the byte that `Range` names: at most a mebibyte of it, however much was asked for (RFC 9110
+/// section 15.3.7). `missing` is the answer where nothing is read.
+pub(super) async fn hand_out(
+    request: &HttpRequest,
+    (hub, turns): (web::Data<Hub>, web::Data<Turns>),
+    missing: Refusal,
+    read: impl FnOnce(&Hub, &BoxState, (u64, u64)) -> Result<Option<Piece>, Refusal> + Send + 'static,
+) -> HttpResponse {
     let range = request.headers().get(header::RANGE).and_then(|field| field.to_str().ok());
-    let Some((from, length)) = range.and_then(read_range) else { return refuse(Refusal::Malformed) };
-    let shown = caller::shown(&request);
+    let Some(range) = range.and_then(read_range) else { return refuse(Refusal::Malformed) };
+    let shown = caller::shown(request);
     let of = web::Data::clone(&hub);
     let found = match web::block(move || caller::find(&of, shown)).await {
         Ok(Ok(found)) => found,
@@ -50,20 +63,19 @@ async fn serve(
         Ok(turn) => turn,
         Err(refusal) => return refuse(refusal),
     };
-    let (version, name) = path.into_inner();
     let read = web::block(move || {
         let _held = (under_way, turn);
-        read_piece(&hub, (&version, &name), (from, length))
+        read(&hub, &found, range)
     });
     match read.await {
         Ok(Ok(Some(piece))) => answer(piece),
-        Ok(Ok(None)) => refuse(Refusal::NoRelease),
+        Ok(Ok(None)) => refuse(missing),
         Ok(Err(refusal)) => refuse(refusal),
         Err(_) => refuse(Refusal::Broken),
     }
 }
 
-pub(super) fn answer(Piece { bytes, from, total }: Piece) -> HttpResponse {
+fn answer(Piece { bytes, from, total }: Piece) -> HttpResponse {
     if bytes.is_empty() {
         return HttpResponse::RangeNotSatisfiable()
             .insert_header((header::CONTENT_RANGE, format!("bytes */{total}")))
@@ -77,24 +89,30 @@ pub(super) fn answer(Piece { bytes, from, total }: Piece) -> HttpResponse {
 }
 
 /// The piece from that byte on: empty behind the end of the file, `None` where the hub has no such file.
-fn read_piece(
-    hub: &Hub,
-    (version, name): (&str, &str),
-    (from, length): (u64, u64),
-) -> Result<Option<Piece>, Refusal> {
+fn read_piece(hub: &Hub, (version, name): (&str, &str), range: (u64, u64)) -> Result<Option<Piece>, Refusal> {
     let known = hub.register.release_file(version, name).map_err(tell)?;
     let Some((hash, total)) = known else { return Ok(None) };
+    // One that is noted and gone: somebody withdraws it at this moment, or the hub's files were lost.
+    cut(hub, Place::release(hash), total, range)
+}
+
+/// The piece of a file of so many bytes: empty behind its end, `None` where the hub's files do not have it.
+pub(super) fn cut(
+    hub: &Hub,
+    place: Place,
+    total: u64,
+    (from, length): (u64, u64),
+) -> Result<Option<Piece>, Refusal> {
     let length = total.saturating_sub(from).min(length);
     if length == 0 {
         return Ok(Some(Piece { bytes: Vec::new(), from, total }));
     }
-    let bytes = hub.blobs.read_part(Place::release(hash), from, length).map_err(broken)?;
-    // One that is noted and gone: somebody withdraws it at this moment, or the hub's files were lost.
+    let bytes = hub.blobs.read_part(place, from, length).map_err(broken)?;
     Ok(bytes.map(|bytes| Piece { bytes, from, total }))
 }
 
 /// The first byte of a range, and how many of it are given at most: to its end, or to the end of the file.
-pub(super) fn read_range(range: &str) -> Option<(u64, u64)> {
+fn read_range(range: &str) -> Option<(u64, u64)> {
     // A sign is none of it.
     let number =
         |digits: &str| digits.parse::<u64>().ok().filter(|_| digits.bytes().all(|it| it.is_ascii_digit()));
