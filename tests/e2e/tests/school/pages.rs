@@ -223,9 +223,11 @@ fn teachers_lead_a_lesson() -> Result<()> {
 
     chrome.touch("form[action='/enseignant/cours'] button.big")?;
     chrome.await_text("Fermer Internet")?;
-    ensure!(visit(&lab.pc1, "http://casino.example/")? == "403", "it is on the lists");
-    // The page hears of it by itself.
-    chrome.await_text("casino.example")?;
+    // The lesson is in force with the keeper's next look; from then on the page hears of what is refused by itself.
+    wait_until("a refusal on the teacher's page", || {
+        ensure!(visit(&lab.pc1, "http://casino.example/")? == "403", "it is on the lists");
+        Ok(chrome.text()?.contains("casino.example"))
+    })?;
     chrome.touch("#internet-close")?;
     chrome.await_text("Rouvrir Internet")?;
     wait_until("a closed Internet", || Ok(visit(&lab.pc1, "http://mediatheque.example/")? == "403"))?;
