@@ -130,7 +130,7 @@ mod tests {
             name: "borne-cm2".to_owned(),
             status: WifiStatus::Unreachable { since: model::Timestamp::from_unix_ms(0) },
             wrong_keys: 0,
-            is_troubled: true,
+            trouble: Some("borne-cm2 does not take the key".to_owned()),
         }];
         let step = EnrolmentStep::Failed(Setback::Wrong);
         let enrolment = Enrolment { way: WayOut::Unplugged, step };

@@ -60,6 +60,8 @@ pub(super) enum Page {
     Line,
     EnrolLine,
     PointsFiles,
+    Chore,
+    LastSelftest,
 }
 
 /// Where a session is ended.
@@ -106,6 +108,8 @@ impl Page {
             ReadingPage::EXTRACT_PATH => Self::ReadingExtract,
             TechnicianPage::PATH => Self::Technician,
             TechnicianPage::SUPPORT_PATH => Self::Support,
+            TechnicianPage::CHORE_PATH => Self::Chore,
+            TechnicianPage::SELFTEST_PATH => Self::LastSelftest,
             PointsPage::PATH => Self::Points,
             DevicesPage::PATH => Self::Devices,
             DevicesPage::REMOVE_PATH => Self::DevicesRemove,
@@ -137,7 +141,12 @@ impl Page {
             | Self::Line
             | Self::EnrolLine
             | Self::Devices => true,
-            Self::Teacher | Self::Head | Self::Journal | Self::Technician | Self::Networks => !is_post,
+            Self::Teacher
+            | Self::Head
+            | Self::Journal
+            | Self::Technician
+            | Self::LastSelftest
+            | Self::Networks => !is_post,
             Self::Lesson(page) => page.takes(is_post),
             Self::SignOut
             | Self::TeacherAnswer
@@ -165,6 +174,7 @@ impl Page {
             | Self::NetworkKey
             | Self::PointsSay
             | Self::PointsFiles
+            | Self::Chore
             | Self::Support => is_post,
         }
     }
@@ -207,6 +217,8 @@ impl Page {
             | Self::Seat
             | Self::Line
             | Self::PointsFiles
+            | Self::Chore
+            | Self::LastSelftest
             | Self::DevicesRemove => role.directs(),
             Self::Telephone => role.shows_codes(),
             Self::Why
@@ -233,7 +245,9 @@ impl Page {
             Self::Staff | Self::StaffReset | Self::StaffTelephone | Self::StaffRooms | Self::StaffDisable => {
                 StaffPage::PATH
             }
-            Self::Technician | Self::Support | Self::PointsSay => TechnicianPage::PATH,
+            Self::Technician | Self::Support | Self::PointsSay | Self::Chore | Self::LastSelftest => {
+                TechnicianPage::PATH
+            }
             Self::Points | Self::PointsRelease | Self::PointsFiles => PointsPage::PATH,
             Self::Devices | Self::DevicesRemove => DevicesPage::PATH,
             Self::Networks | Self::NetworkFile | Self::NetworkKey => NetworksPage::PATH,

@@ -114,6 +114,8 @@ pub(super) fn answer(portal: &Portal, visit: &Visit, page: Page) -> Answer {
         | Page::Seat
         | Page::Line
         | Page::PointsFiles
+        | Page::Chore
+        | Page::LastSelftest
         | Page::Support => answer_signed(portal, visit, page),
     };
     outcome.unwrap_or_else(|trouble| tell(portal, visit, trouble, page.home()))
@@ -315,6 +317,8 @@ fn answer_as(signed: &Signed<'_>, page: Page, is_following: bool) -> Result<Answ
         Page::KeysRemove => signed.remove_key(),
         Page::Technician => Ok(signed.technician()),
         Page::Support => signed.support(),
+        Page::Chore => signed.do_chore(),
+        Page::LastSelftest => signed.last_selftest(),
         Page::Points if visit.is_post => signed.adopt_point(),
         Page::Points => signed.points(),
         Page::PointsRelease => signed.release_point(),

@@ -256,7 +256,7 @@ fn describe_point(line: wifi::Line) -> AccessPoint {
             _ => WifiStatus::Starting,
         },
         wrong_keys: line.wrong_keys as u64,
-        is_troubled: line.trouble.is_some(),
+        trouble: line.trouble,
     }
 }
 

@@ -6,6 +6,7 @@
 mod announcement;
 mod beginning;
 mod board;
+mod chores;
 mod complaints;
 mod condition;
 mod configurations;
@@ -133,7 +134,7 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
         resolver: resolver.clone(),
         gate: Arc::clone(&gate),
         board: Arc::clone(&board),
-        office: open_office((&config, options), &data, &desk, &clock, &readings, (&radios, &heard), &larder),
+        office: open_office((&config, options), &data, &board, &readings, (&radios, &heard), &larder),
         identity: identity.clone(),
     };
     let (file, identity) = (options.config.as_deref(), identity.as_ref());
@@ -148,7 +149,7 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     let state = keeper::State { intent, journal, clock, watch, desk: judge, in_force: rules, readings };
     let fences = open_fences(&config, firewall, &services, &resolver, &board, dns.handle());
     let (reception, enroller) = open_reception(&config, options, &data, &board);
-    let besides = Besides::new((&config, options), &data, (condition, enroller), identity, preparer);
+    let besides = Besides::new((&config, options), &data, (condition, enroller), identity, preparer, &board);
     let rest = keeper::Rest {
         nightly: selftests::plan(&config, options, &data),
         updater: updates::plan(&config, options.config.as_deref(), &data),
@@ -214,6 +215,7 @@ impl Besides {
         (condition, enroller): (ConditionKeeper, ReceptionKeeper),
         identity: Option<&Arc<pki::Identity>>,
         (preparer, library): (Option<Preparer>, LibraryKeeper),
+        board: &Board,
     ) -> Self {
         let (report, zone) = (&options.release_report, &config.school.timezone);
         let mut besides = Self(Vec::new());
@@ -222,7 +224,7 @@ impl Besides {
         if let Some(addresses) = FixedAddressKeeper::new(config, data, options.dhcp_hosts.as_deref()) {
             besides.add("addresses", move |stopped| addresses.keep(stopped));
         }
-        let nights = Nights::new(data, report, zone.clone());
+        let nights = Nights::new(data, report, zone.clone(), Arc::clone(board.chores()));
         besides.add("nights", move |stopped| nights.keep(stopped));
         // Where another service puts releases of the machine's system into place.
         if let Some(order) = options.release_order.as_deref() {
@@ -382,12 +384,12 @@ fn open_desk(
 fn open_office(
     (config, options): (&Config, &RunOptions),
     data: &Path,
-    desk: &Arc<Desk>,
-    clock: &Arc<dyn Clock>,
+    board: &Board,
     readings: &Arc<Readings>,
     (radios, heard): (&Arc<Radios>, &Arc<HeardPoints>),
     larder: &Larder,
 ) -> Arc<Office> {
+    let (desk, clock) = board.judge();
     let office = Office::new(data, Arc::clone(desk), Arc::clone(clock), config.school.timezone.clone());
     let office = office.of_school(config.school.name.clone(), Arc::clone(readings));
     let office = office.with_points(PointPlan::new(Arc::clone(heard), &config.wifi));
@@ -398,7 +400,7 @@ fn open_office(
     let readers = config.journal_readers.iter().flatten().map(ToString::to_string);
     let office = office.with_readers(readers.collect());
     let office = office.with_lessons(config.lessons.minutes, Arc::clone(radios));
-    let office = office.with_release_report(&options.release_report);
+    let office = office.with_release_report(&options.release_report).with_chores(board.chores());
     Arc::new(office.with_larder(larder.clone()))
 }
 

@@ -314,12 +314,13 @@ fn check_access_point(language: Language, point: &AccessPoint) -> (Level, Vec<St
         WifiStatus::Unreachable { .. } => (Level::Bad, "diagnosis-access-point-unreachable"),
     };
     let mut lines = vec![language.say_with(key, &[("name", &point.name)])];
-    if point.is_troubled {
+    if let Some(why) = &point.trouble {
         lines.push(language.say("diagnosis-access-point-trouble"));
+        lines.extend((!why.is_empty()).then(|| why.clone()));
     }
     if point.wrong_keys > 0 {
         let count = language.group_digits(point.wrong_keys);
         lines.push(language.say_with("diagnosis-access-point-keys", &[("count", &count)]));
     }
-    (if point.is_troubled { level.max(Level::Warning) } else { level }, lines)
+    (if point.trouble.is_some() { level.max(Level::Warning) } else { level }, lines)
 }
