@@ -27,11 +27,13 @@ pub enum Alteration {
     TakeAdoptionKey,
     /// What the box does by itself at its time is done at once.
     DoNow,
+    /// Another key is drawn by which access points prove themselves.
+    RenewAdoptionKey,
 }
 
 impl Alteration {
     /// Every one.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::RenewWifiKey,
         Self::TakeWifiKey,
         Self::ChangeRooms,
@@ -44,6 +46,7 @@ impl Alteration {
         Self::ChangeLine,
         Self::TakeAdoptionKey,
         Self::DoNow,
+        Self::RenewAdoptionKey,
     ];
 
     /// The word that records and the state file use.
@@ -62,6 +65,7 @@ impl Alteration {
             Self::ChangeLine => "change-line",
             Self::TakeAdoptionKey => "take-adoption-key",
             Self::DoNow => "do-now",
+            Self::RenewAdoptionKey => "renew-adoption-key",
         }
     }
 

@@ -177,6 +177,7 @@ fn write_points(language: Language, place: &Place, person: &Person, write: Write
         room: "CM2".parse()?,
         by: person.name.clone(),
         at: Timestamp::from_unix_ms(NOW_MS),
+        has_former_key: true,
     };
     let points = Points {
         has_key: true,

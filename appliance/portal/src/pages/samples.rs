@@ -683,13 +683,8 @@ pub(crate) fn waiting_release() -> crate::WaitingRelease {
 
 /// What may be done at once: one that nobody has asked for, one under way, one that was tried, one that has to be meant.
 pub(crate) fn chores() -> Vec<crate::ChoreLine> {
-    let states = [
-        crate::ChoreState::Failed,
-        crate::ChoreState::Running,
-        crate::ChoreState::Free,
-        crate::ChoreState::Failed,
-    ];
-    let lines = crate::Chore::ALL.into_iter().zip(states);
+    use crate::ChoreState::{Failed, Free, Running};
+    let lines = crate::Chore::ALL.into_iter().zip([Failed, Running, Free, Failed]);
     lines.map(|(chore, state)| crate::ChoreLine { chore, state }).collect()
 }
 
@@ -754,6 +749,7 @@ pub(crate) fn points() -> crate::Points {
         room: "CM2".parse().unwrap(),
         by: head().name,
         at: at(0),
+        has_former_key: true,
     };
     crate::Points {
         has_key: true,

@@ -62,6 +62,7 @@ pub(super) enum Page {
     PointsFiles,
     Chore,
     LastSelftest,
+    PointsKey,
 }
 
 /// Where a session is ended.
@@ -77,6 +78,7 @@ impl Page {
             LinePage::FRESH_PATH => Self::EnrolLine,
             LinePage::PATH => Self::Line,
             PointsPage::FILES_PATH => Self::PointsFiles,
+            PointsPage::KEY_PATH => Self::PointsKey,
             SignInPage::PATH => Self::SignIn,
             SIGN_OUT_PATH => Self::SignOut,
             SecretPage::PATH => Self::Secret,
@@ -174,6 +176,7 @@ impl Page {
             | Self::NetworkKey
             | Self::PointsSay
             | Self::PointsFiles
+            | Self::PointsKey
             | Self::Chore
             | Self::Support => is_post,
         }
@@ -217,6 +220,7 @@ impl Page {
             | Self::Seat
             | Self::Line
             | Self::PointsFiles
+            | Self::PointsKey
             | Self::Chore
             | Self::LastSelftest
             | Self::DevicesRemove => role.directs(),
@@ -248,7 +252,7 @@ impl Page {
             Self::Technician | Self::Support | Self::PointsSay | Self::Chore | Self::LastSelftest => {
                 TechnicianPage::PATH
             }
-            Self::Points | Self::PointsRelease | Self::PointsFiles => PointsPage::PATH,
+            Self::Points | Self::PointsRelease | Self::PointsFiles | Self::PointsKey => PointsPage::PATH,
             Self::Devices | Self::DevicesRemove => DevicesPage::PATH,
             Self::Networks | Self::NetworkFile | Self::NetworkKey => NetworksPage::PATH,
             Self::Install => InstallPage::PATH,

@@ -114,6 +114,7 @@ pub(super) fn answer(portal: &Portal, visit: &Visit, page: Page) -> Answer {
         | Page::Seat
         | Page::Line
         | Page::PointsFiles
+        | Page::PointsKey
         | Page::Chore
         | Page::LastSelftest
         | Page::Support => answer_signed(portal, visit, page),
@@ -333,6 +334,7 @@ fn answer_as(signed: &Signed<'_>, page: Page, is_following: bool) -> Result<Answ
         Page::Line if visit.is_post => signed.change_line(),
         Page::Line => signed.line(),
         Page::PointsFiles => signed.point_files(),
+        Page::PointsKey => signed.renew_adoption_key(),
         Page::Why | Page::Enrol | Page::EnrolLine | Page::SignIn | Page::SignOut | Page::PointsSay => {
             Err(Trouble::Unknown)
         }

@@ -421,6 +421,10 @@ impl portal::AdoptionRoom for Office {
     fn point_files(&self, client: IpAddr, person: &Person) -> Result<Vec<u8>, Trouble> {
         self.pack_point_files(client, person)
     }
+
+    fn renew_adoption_key(&self, client: IpAddr, person: &Person) -> Result<(), Trouble> {
+        self.replace_adoption_key(client, person)
+    }
 }
 
 impl portal::ChoreRoom for Office {

@@ -161,6 +161,10 @@ impl AdoptionRoom for Clerk {
         self.note(format!("{} takes the files of access points", by.name))?;
         Ok(b"packed".to_vec())
     }
+
+    fn renew_adoption_key(&self, _: IpAddr, by: &Person) -> Result<(), Trouble> {
+        self.note(format!("{} has another adoption key drawn", by.name))
+    }
 }
 
 impl ChoreRoom for Clerk {

@@ -222,6 +222,18 @@ fn the_files_of_an_access_point_are_taken_by_those_who_keep_the_box() {
     assert_eq!(browser.post(PATH, "").status, "403", "forged");
     let taken = browser.fill(&page, PATH, "");
     assert!(taken.status == "200" && taken.text.contains("packed"), "{}", taken.text);
-    assert_eq!(open.done(), ["M. Bernard takes the files of access points"]);
+    // Another key, once she has said that she knows what it means.
+    let (path, meant) = ("/technique/bornes/cle", "voulu=1");
+    assert!(page.text.contains(path) && page.text.contains("encore l’ancienne clé"), "{}", page.text);
+    assert_eq!(browser.get(path).status, "404", "a link draws none");
+    assert_eq!(browser.post(path, meant).status, "403", "forged");
+    assert_eq!(browser.fill(&page, path, "").status, "422");
+    assert_eq!(browser.fill(&page, path, meant).location.as_deref(), Some("/technique/bornes"));
+    let mut teacher = Browser::new(open.address);
+    let page = teacher.sign_in("personne=1");
+    assert_eq!(teacher.fill(&page, path, meant).status, "403");
+    let expected =
+        ["M. Bernard takes the files of access points", "M. Bernard has another adoption key drawn"];
+    assert_eq!(open.done(), expected);
     open.portal.stop().unwrap();
 }
