@@ -1,5 +1,7 @@
 //! One of everything that pages show, for tests.
 
+mod chores;
+
 use std::sync::Arc;
 
 use model::{
@@ -19,6 +21,8 @@ use crate::{
     RoutineDay, SeenDevice, SelftestOutcome, SelftestStatus, Service, Setback, Status, Summary, Trial,
     TrialKind, UpdateOutcome, UpdateStatus, Upstream, WayOut, WifiStatus, Wish,
 };
+
+pub(crate) use chores::{chores, selftest_run};
 
 pub(crate) fn place() -> Place {
     Place {
@@ -679,43 +683,6 @@ pub(crate) fn summary() -> Summary {
 /// Access points: one that was heard, one that somebody has reset, one that was adopted.
 pub(crate) fn waiting_release() -> crate::WaitingRelease {
     crate::WaitingRelease { version: "1.5.0".parse().unwrap(), lessons: 2 }
-}
-
-/// What may be done at once: one that nobody has asked for, one under way, one that was tried, one that has to be meant.
-pub(crate) fn chores() -> Vec<crate::ChoreLine> {
-    use crate::ChoreState::{Failed, Free, Running};
-    let lines = crate::Chore::ALL.into_iter().zip([Failed, Running, Free, Failed]);
-    lines.map(|(chore, state)| crate::ChoreLine { chore, state }).collect()
-}
-
-/// A self-test that found a way around.
-pub(crate) fn selftest_run() -> crate::SelftestRun {
-    let line = |id: &str, family: &str, with: &str, why: Option<&str>| crate::SelftestLine {
-        id: id.to_owned(),
-        family: family.to_owned(),
-        with: with.to_owned(),
-        profile: None,
-        outcome: if why.is_some() { "fail" } else { "pass" },
-        why: why.map(str::to_owned),
-        detail: String::new(),
-    };
-    crate::SelftestRun {
-        school: place().school,
-        started: at(0),
-        time_zone: jiff::tz::TimeZone::UTC,
-        is_whole: true,
-        is_good: false,
-        way: "school".to_owned(),
-        program: "0.1.0".to_owned(),
-        list_built: None,
-        list_lines: None,
-        counts: [1, 1, 0],
-        lines: vec![
-            line("control-https", "control", "", None),
-            line("dot", "encryption", "9.9.9.9", Some("open")),
-        ],
-        helpdesk: None,
-    }
 }
 
 /// A box at a commune's hub.
