@@ -39,8 +39,10 @@ pub enum Line {
     Up,
     /// No cable, or nothing at its other end.
     Down,
-    /// The system does not say.
-    Unknown,
+    /// It has an address of the school's own network.
+    Crossed,
+    /// The machine has no such port.
+    Absent,
 }
 
 /// The journal's disk, in bytes.

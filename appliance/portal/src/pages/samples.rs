@@ -55,6 +55,8 @@ pub(crate) fn enrolments() -> Vec<(&'static str, Enrolment)> {
         ("waiting", step(WayOut::Open, EnrolmentStep::Waiting)),
         ("unplugged", step(WayOut::Unplugged, EnrolmentStep::Waiting)),
         ("unaddressed", step(WayOut::Unaddressed, EnrolmentStep::Failed(Setback::Silent))),
+        ("crossed", step(WayOut::Crossed, EnrolmentStep::Waiting)),
+        ("portless", step(WayOut::Portless, EnrolmentStep::Waiting)),
         ("asking", step(WayOut::Open, EnrolmentStep::Asking)),
         ("inheriting", step(WayOut::Open, EnrolmentStep::Inheriting(None))),
         ("inheriting-late", step(WayOut::Open, EnrolmentStep::Inheriting(Some(Setback::HubBroken)))),

@@ -45,7 +45,9 @@ fn a_technician_learns_what_is_wrong_and_what_to_do() {
     ] {
         check(&crate::Diagnosis { machine, ..diagnosis.clone() }, topic, level);
     }
-    check(&crate::Diagnosis { line: Some(crate::Line::Down), ..diagnosis.clone() }, "line", "bad");
+    for line in [crate::Line::Down, crate::Line::Crossed, crate::Line::Absent] {
+        check(&crate::Diagnosis { line: Some(line), ..diagnosis.clone() }, "line", "bad");
+    }
     let line_seat = Some(samples::line_seat());
     check(&crate::Diagnosis { line_seat, ..diagnosis.clone() }, "line", "warning");
     assert!(page.contains("192.0.2.10/24"), "{page}");
