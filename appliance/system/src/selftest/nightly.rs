@@ -157,7 +157,7 @@ impl Nightly {
 
     /// Somebody wants a run now. It begins as soon as nothing holds it; one that is under way will do.
     pub fn hurry(&mut self) {
-        self.is_hurried = !self.is_running();
+        self.is_hurried |= !self.is_running();
     }
 
     /// Whether a run is under way, by whomever it is made, or about to begin.
