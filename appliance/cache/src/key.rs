@@ -117,6 +117,9 @@ pub struct Vary {
     pub fields: Vec<(HeaderName, Option<Vec<u8>>)>,
 }
 
+/// By which field of a request whoever posted is known again. It is the box's own: no client says it, and no server hears it.
+pub const POSTER: HeaderName = HeaderName::from_static("preau-poster");
+
 /// Fields that a `Vary` may name: no origin needs a tenth of it.
 const VARY_MAX: usize = 32;
 
@@ -139,6 +142,22 @@ impl Vary {
             (name, said)
         };
         (names.len() <= VARY_MAX).then(|| Self { fields: names.into_iter().map(read).collect() })
+    }
+
+    /// The same for those alone who say so in [`POSTER`].
+    #[must_use]
+    pub fn of_poster(mut self, poster: &[u8]) -> Self {
+        self = self.of_anybody();
+        self.fields.push((POSTER, Some(poster.to_vec())));
+        self.fields.sort_by(|(a, _), (b, _)| a.as_str().cmp(b.as_str()));
+        self
+    }
+
+    /// The same, whoever posted.
+    #[must_use]
+    pub fn of_anybody(mut self) -> Self {
+        self.fields.retain(|(name, _)| *name != POSTER);
+        self
     }
 
     /// Whether a request says the same.

@@ -113,12 +113,16 @@ pub fn judge(exchange: &Exchange<'_>, targets: &[HeaderName]) -> Result<Stored, 
 /// what the URI stands for from then on, and for how long (RFC 9110 section 9.3.3). Stricter than that: it is a 200, and what
 /// answers somebody with cookies or credentials is not kept, whatever it says.
 ///
+/// And it is for whoever posted alone, who says `poster` in [`POSTER`](crate::POSTER): what somebody typed may stand in it. The server says that everybody
+/// gets the same who asks by GET; whether that is so, nobody can tell but by asking it.
+///
 /// # Errors
 /// [`Unstorable`] tells why it is not kept.
 pub fn judge_posted(
     exchange: &Exchange<'_>,
     key: &Key,
     targets: &[HeaderName],
+    poster: &[u8],
 ) -> Result<Stored, Unstorable> {
     let place = fields::single(exchange.response, &header::CONTENT_LOCATION);
     let named = place.and_then(|place| key.resolve(place.to_str().ok()?));
@@ -130,7 +134,10 @@ pub fn judge_posted(
         return Err(Unstorable::Unmarked);
     }
     let stored = judge(&Exchange { method: &Method::GET, ..*exchange }, targets)?;
-    if stored.terms.lifetime_s.unwrap_or(0) > 0 { Ok(stored) } else { Err(Unstorable::Useless) }
+    if stored.terms.lifetime_s.unwrap_or(0) == 0 {
+        return Err(Unstorable::Useless);
+    }
+    Ok(Stored { vary: stored.vary.clone().of_poster(poster), ..stored })
 }
 
 fn judge_terms(terms: &Terms, status: StatusCode) -> Result<(), Unstorable> {
@@ -272,7 +279,15 @@ mod tests {
             received: START,
         };
         let key = Key::new("ent.example", "/a/b?c").unwrap();
-        judge_posted(&exchange, &key, &[]).map(|stored| stored.audience)
+        judge_posted(&exchange, &key, &[], b"0a1b").map(|stored| {
+            // Whatever it says of itself, and whatever else it varies by.
+            for other in [&[][..], &[("preau-poster", "0a1c")]] {
+                assert!(!stored.vary.matches(&map(other)), "{other:?}");
+            }
+            assert!(stored.vary.matches(&map(&[("preau-poster", "0a1b")])));
+            assert!(stored.vary.clone().of_anybody().matches(&map(&[])));
+            stored.audience
+        })
     }
 
     /// RFC 9110 section 9.3.3.

@@ -39,8 +39,10 @@ pub enum Line {
     Up,
     /// No cable, or nothing at its other end.
     Down,
-    /// The system does not say.
-    Unknown,
+    /// It has an address of the school's own network.
+    Crossed,
+    /// The machine has no such port.
+    Absent,
 }
 
 /// The journal's disk, in bytes.
@@ -217,8 +219,8 @@ pub struct AccessPoint {
     pub status: WifiStatus,
     /// Devices that tried with a wrong key in the last minutes.
     pub wrong_keys: u64,
-    /// Whether it is not as intended.
-    pub is_troubled: bool,
+    /// Why it is not as intended, in English; `None` where it is.
+    pub trouble: Option<String>,
 }
 
 impl Diagnosis {
@@ -226,8 +228,12 @@ impl Diagnosis {
     #[must_use]
     pub fn without_names(&self) -> Self {
         let numbered = self.access_points.iter().zip(1_u32..);
-        let access_points =
-            numbered.map(|(point, number)| AccessPoint { name: number.to_string(), ..point.clone() });
+        // What went wrong at one names it, and where it is.
+        let access_points = numbered.map(|(point, number)| AccessPoint {
+            name: number.to_string(),
+            trouble: point.trouble.as_ref().map(|_| String::new()),
+            ..point.clone()
+        });
         let mut nameless = Self { access_points: access_points.collect(), ..self.clone() };
         // What the system's programs have said may have anything in it.
         if let Some(release) = &mut nameless.release {

@@ -112,9 +112,10 @@ impl ConditionKeeper {
         let now = self.clock.now();
         let machine::Condition { memory_bytes, memory_free_bytes, temperature_c, up_s } = machine::look();
         let line = self.line.as_deref().map(|interface| match machine::has_carrier(interface) {
+            Some(true) if self.line_desk.as_ref().is_some_and(LineDesk::is_crossed) => Line::Crossed,
             Some(true) => Line::Up,
             Some(false) => Line::Down,
-            None => Line::Unknown,
+            None => Line::Absent,
         });
         let disk = space::look(&self.data, now.at).ok().map(|outlook| Disk {
             free_bytes: outlook.free_bytes,
@@ -256,7 +257,7 @@ fn describe_point(line: wifi::Line) -> AccessPoint {
             _ => WifiStatus::Starting,
         },
         wrong_keys: line.wrong_keys as u64,
-        is_troubled: line.trouble.is_some(),
+        trouble: line.trouble,
     }
 }
 

@@ -3,15 +3,16 @@
 use std::convert::Infallible;
 use std::io;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use ::http::Request;
+use ::http::{HeaderValue, Request};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use model::{DomainName, End};
+use ring::rand::{SecureRandom as _, SystemRandom};
 use rustls::AlertDescription;
 use tokio::io::copy_bidirectional;
 use tokio::net::TcpStream;
@@ -29,6 +30,8 @@ use crate::passage::Passage;
 
 /// Requests at once on an HTTP/2 connection: a page has some dozens of pictures, and the line is the school's.
 const STREAMS_MAX: u32 = 32;
+/// Bytes of chance by which a connection knows again what it has posted: nobody guesses another one's, and none comes again.
+const POSTER_BYTES: usize = 16;
 
 /// A connection, and what became of it.
 pub(super) struct Connection {
@@ -38,6 +41,8 @@ pub(super) struct Connection {
     /// The server name of its hello: the one that its requests may be for.
     pub(super) name: DomainName,
     tunnel: Mutex<Option<Tunnel>>,
+    /// By which what it has posted is known again; drawn when it posts.
+    poster: OnceLock<HeaderValue>,
 }
 
 /// What follows on a connection once both sides have agreed to a WebSocket.
@@ -63,6 +68,7 @@ pub(crate) async fn serve(
         caller: caller.clone(),
         name,
         tunnel: Mutex::default(),
+        poster: OnceLock::new(),
     });
     match connection.accept(client, said).await {
         Ok(stream) => connection.converse(stream).await,
@@ -75,6 +81,23 @@ pub(crate) async fn serve(
 }
 
 impl Connection {
+    /// By which what it has posted is known again; `None` where it has posted nothing.
+    pub(super) fn poster(&self) -> Option<&HeaderValue> {
+        self.poster.get()
+    }
+
+    /// The same, drawn where there is none; `None` where the system gives no chance.
+    pub(super) fn name_poster(&self) -> Option<&HeaderValue> {
+        if self.poster.get().is_none() {
+            let mut bytes = [0; POSTER_BYTES];
+            SystemRandom::new().fill(&mut bytes).ok()?;
+            let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            // Another request of the connection may have been faster.
+            let _drawn = self.poster.set(HeaderValue::from_str(&digits).ok()?);
+        }
+        self.poster.get()
+    }
+
     async fn accept(&self, client: TcpStream, said: Vec<u8>) -> io::Result<TlsStream<Reread>> {
         let acceptor = TlsAcceptor::from(Arc::clone(self.workspaces.tls()));
         let accepting = acceptor.accept(Reread::new(said, client));

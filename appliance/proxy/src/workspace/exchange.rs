@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, request};
 use access::{Admission, ResolveError, Screened};
 use bytes::Bytes;
-use cache::{CacheStatus, ContentRange};
+use cache::{CacheStatus, ContentRange, POSTER};
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::{Body, Incoming};
@@ -124,7 +124,8 @@ impl Connection {
     async fn forward(&self, mut request: Request<Incoming>, mut journey: Journey) -> Reply {
         let upgrade = wants_websocket(request.method(), request.version(), request.headers())
             .then(|| upgrade::on(&mut request));
-        let (head, body) = request.into_parts();
+        let (mut head, body) = request.into_parts();
+        self.mark(&mut head.headers);
         let mut plea = Plea::new(&head);
         let take_place = || self.workspaces.readers.enter(self.gate.share_of(&self.caller));
         let body = match plea.hold(&head, &self.name, body, take_place).await {
@@ -183,6 +184,14 @@ impl Connection {
                 Box::pin(plea.let_go()).await;
                 self.fail(journey, &error, &plea)
             }
+        }
+    }
+
+    /// Says by which connection it comes, where that has posted something. No client says it by itself.
+    fn mark(&self, headers: &mut HeaderMap) {
+        headers.remove(POSTER);
+        if let Some(poster) = self.poster() {
+            headers.insert(POSTER, poster.clone());
         }
     }
 
@@ -350,6 +359,7 @@ where
 pub(super) fn prepare(head: &mut request::Parts, is_websocket: bool) {
     prepare_request(head, is_websocket);
     head.headers.remove("surrogate-capability");
+    head.headers.remove(POSTER);
     leave_one_question(head);
     join_cookies(&mut head.headers);
 }
