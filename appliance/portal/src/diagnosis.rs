@@ -197,6 +197,8 @@ pub enum Configuration {
         /// Why, in English.
         why: String,
     },
+    /// The commune has sent none, and those of the box before do not do on this machine: it works by those that it came with.
+    Inherited,
 }
 
 /// A release that failed here.

@@ -1076,6 +1076,7 @@ diagnosis-configuration-lesson = Settings of the commune are here: they are take
 diagnosis-configuration-restart = Settings of the commune are in the box’s file, and count with its next start.
 diagnosis-configuration-file = Settings of the commune are here, but the box cannot write its configuration file.
 diagnosis-configuration-refused = The box has not taken the commune’s last settings: it works by those before.
+diagnosis-configuration-inherited = The settings of the box before do not do on this machine: it works by its own. Ask the commune to send those of the school (“Settings of the box”, at its hub).
 diagnosis-release = System
 diagnosis-release-running = Version { $version }.
 diagnosis-release-since = Version { $version }, since { $date }.

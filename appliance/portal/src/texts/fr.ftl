@@ -1077,6 +1077,7 @@ diagnosis-configuration-lesson = Des réglages de la commune sont là : ils ser
 diagnosis-configuration-restart = Des réglages de la commune sont dans le fichier du boîtier, et comptent à son prochain démarrage.
 diagnosis-configuration-file = Des réglages de la commune sont là, mais le boîtier ne peut pas écrire son fichier de configuration.
 diagnosis-configuration-refused = Le boîtier n’a pas pris les derniers réglages de la commune : il travaille avec ceux d’avant.
+diagnosis-configuration-inherited = Les réglages du boîtier précédent ne conviennent pas à cette machine : elle travaille avec les siens. Demandez à la commune d’envoyer ceux de l’école (« Réglages du boîtier », sur son hub).
 diagnosis-release = Version du système
 diagnosis-release-running = Version { $version }.
 diagnosis-release-since = Version { $version }, depuis le { $date }.

@@ -19,6 +19,7 @@ use sync::{HubFolder, NightState};
 use system::release::ReleaseReport;
 use system::release_shelf::ReleaseTrouble;
 use system::segments::Directory;
+use system::succession::KEPT_CONFIGURATION;
 use system::vault::Folder;
 use system::{machine, space};
 
@@ -143,7 +144,8 @@ impl ConditionKeeper {
             release: Releases::look(&self.data, &self.report)
                 .as_ref()
                 .map(|releases| describe_releases(releases, now.at)),
-            configuration: describe_configuration(Note::read(&self.data)),
+            configuration: describe_configuration(Note::read(&self.data))
+                .or_else(|| self.data.join(KEPT_CONFIGURATION).exists().then_some(Configuration::Inherited)),
             access_points: points.into_iter().map(describe_point).collect(),
         }
     }

@@ -162,6 +162,7 @@ fn check_configuration(language: Language, configuration: &Configuration) -> (Le
         Configuration::Restart => (Level::Warning, "diagnosis-configuration-restart"),
         Configuration::File => (Level::Warning, "diagnosis-configuration-file"),
         Configuration::Refused { .. } => (Level::Warning, "diagnosis-configuration-refused"),
+        Configuration::Inherited => (Level::Warning, "diagnosis-configuration-inherited"),
     };
     let mut lines = vec![language.say(key)];
     if let Configuration::Refused { why } = configuration {

@@ -244,6 +244,7 @@ fn a_technician_learns_of_the_settings_of_the_commune() {
         (crate::Configuration::Lesson, "good", "séance"),
         (crate::Configuration::Restart, "warning", "prochain démarrage"),
         (crate::Configuration::File, "warning", "ne peut pas écrire"),
+        (crate::Configuration::Inherited, "warning", "du boîtier précédent"),
         (refused, "warning", "3:1: SECRET"),
     ] {
         let (found, nameless) = tell(Some(configuration));
