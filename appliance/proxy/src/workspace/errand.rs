@@ -1,6 +1,6 @@
 //! Bringing a body: the one who owns the way to the server, whoever reads.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
@@ -13,6 +13,7 @@ use http_body_util::{BodyExt, Empty};
 use hyper::body::Body as _;
 use model::{AccessKind, DomainName, End, Host};
 use policy::Target;
+use seats::Share;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
@@ -23,6 +24,7 @@ use super::pace::Pace;
 use super::pool::{Answer, UpBody};
 use super::server::Server;
 use super::settings::Workspaces;
+use super::turnstile::Turn;
 use crate::depot::{Arrival, Body, Depot, EntryHandle, Fetch, Object, StreamNumber, Succession};
 use crate::gate::{Caller, Gate};
 use crate::http::has_two_lengths;
@@ -32,6 +34,8 @@ use crate::passage::Passage;
 const STALL: Duration = Duration::from_secs(15);
 /// Attempts in a row to go on with a transfer that bring nothing: with the pauses between them half a minute.
 const ATTEMPTS_MAX: u32 = 8;
+/// Why something is not kept: whoever asks for it has so much on its way that others would have no room.
+pub(super) const SHARE: &str = "share";
 /// The longest pause between two attempts is so many times the first one: eight seconds.
 const PAUSE_GROWTH_MAX: u32 = 80;
 
@@ -47,6 +51,8 @@ pub(super) struct Errand {
     pub(super) headers: HeaderMap,
     /// How fast it comes, where nobody waits for it.
     pub(super) pace: Option<Arc<Pace>>,
+    /// Its place among what the device has on its way, while something is.
+    pub(super) turn: Mutex<Option<Turn<Share>>>,
 }
 
 /// A body on its way.
@@ -119,6 +125,7 @@ impl Errand {
             next = body.rest().and_then(|rest| Some((body.begin(rest.start(), Some(rest.end()))?, None)));
         }
         self.depot.finish(&cargo.entry, &cargo.object).await;
+        drop(self.lock_turn().take());
     }
 
     /// Goes on with a body that was left for later. False where nothing of it is missing, or too much is on its way.
@@ -262,6 +269,9 @@ impl Errand {
             None if response.body().is_end_stream() => Some(0),
             length => length,
         };
+        if !self.has_turn() {
+            return Err(SHARE);
+        }
         // What nobody waits for takes nothing away before it is here.
         let succession = if self.pace.is_some() { Succession::OnceWhole } else { Succession::AtOnce };
         let arrival = self.depot.receive(key, stored, length, succession, Some(asked.requested)).await;
@@ -289,10 +299,27 @@ impl Errand {
         let exchange = exchange(client, response, asked);
         let stored = judge_file(&exchange).map_err(Unstorable::as_str)?;
         let length = content_length(&stored.headers).filter(|_| !has_two_lengths(headers)).ok_or("length")?;
+        if !self.has_turn() {
+            return Err(SHARE);
+        }
         let arrival = self.depot.receive_file(key, stored, length).await.ok_or("no-room")?;
         let stream = arrival.object.body.begin(0, None).ok_or("no-room")?;
         arrival.object.body.confirm(stream);
         Ok((arrival, stream))
+    }
+
+    /// Whether the device may have something more on its way; it leaves room to others.
+    fn has_turn(&self) -> bool {
+        let mut turn = self.lock_turn();
+        if turn.is_none() {
+            *turn = self.workspaces.fills.enter(self.gate.share_of(&self.caller));
+        }
+        turn.is_some()
+    }
+
+    fn lock_turn(&self) -> MutexGuard<'_, Option<Turn<Share>>> {
+        // It comes and goes whole.
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Asks the server on the box's own account.
