@@ -52,6 +52,9 @@ pub enum Unstorable {
     /// It is like no other request's.
     #[error("vary")]
     Vary,
+    /// The request says more, in what the response depends on, than is remembered.
+    #[error("long")]
+    Long,
     /// A part that cannot be put together with others.
     #[error("partial")]
     Partial,
@@ -75,6 +78,7 @@ impl Unstorable {
             Self::Cookie => "set-cookie",
             Self::Unmarked => "unmarked",
             Self::Vary => "vary",
+            Self::Long => "long",
             Self::Partial => "partial",
             Self::Status => "status",
             Self::Useless => "no-lifetime",
@@ -106,6 +110,9 @@ pub fn judge(exchange: &Exchange<'_>, targets: &[HeaderName]) -> Result<Stored, 
     judge_terms(&terms, status)?;
     let audience = judge_privacy(&terms, request, response)?;
     let vary = Vary::of(response, request).ok_or(Unstorable::Vary)?;
+    if !vary.is_short() {
+        return Err(Unstorable::Long);
+    }
     let (status, headers) = whole_head(status, response)?;
     if terms.lifetime_s.unwrap_or(0) == 0 && Validator::of(&headers).is_none() {
         return Err(Unstorable::Useless);
@@ -271,6 +278,14 @@ mod tests {
         check(&[], 200, &[("cache-control", "private, max-age=60")], Err(Unstorable::Private));
         check(&[], 200, &[("cache-control", "no-cache"), TAG], Ok(Audience::Anonymous));
         check(&[], 200, &[MINUTE, ("vary", "*")], Err(Unstorable::Vary));
+    }
+
+    #[test]
+    fn what_depends_on_much_is_not_kept() {
+        let long = "a".repeat(4_096);
+        let request = [("foo", long.as_str())];
+        check(&request, 200, &[MINUTE, ("vary", "foo")], Err(Unstorable::Long));
+        check(&request, 200, &[MINUTE, ("vary", "bar")], Ok(Audience::Anonymous));
     }
 
     #[test]

@@ -30,6 +30,8 @@ const ROUNDS_MAX: usize = 4;
 const FOLLOW: Duration = Duration::from_secs(10);
 /// For a server to answer, where there is something that may be served in its place: a line that is down is found out before.
 const PATIENCE: Duration = Duration::from_millis(4_500);
+/// Why something is not kept that says nothing of what others get: a part says nothing of the whole, nor does what one client says.
+const ABOUT_CLIENT: [Unstorable; 3] = [Unstorable::Partial, Unstorable::Request, Unstorable::Long];
 /// Bytes of a block: a range is asked for from the beginning of one.
 const BLOCK_BYTES: u64 = cache::BLOCK_BYTES as u64;
 
@@ -431,8 +433,8 @@ impl<'c> Quest<'c> {
                 self.serve_as(Some(entry), &object, status)
             }
             Err(why) => {
-                let reasons = [Unstorable::Partial.as_str(), Unstorable::Request.as_str(), SHARE];
-                let is_about_client = reasons.contains(&why);
+                let is_about_client =
+                    why == SHARE || ABOUT_CLIENT.iter().any(|reason| reason.as_str() == why);
                 let is_telling = self.is_telling(code) && !is_about_client;
                 if is_telling {
                     self.depot.note_alone(Depot::name(&self.key));
@@ -521,9 +523,9 @@ impl<'c> Quest<'c> {
         let name = Depot::name(&self.key);
         match judge(&exchange, &TARGETS) {
             Ok(_) => self.depot.note_shared(name),
-            // A part says nothing of the whole, nor does what one client wants.
-            Err(Unstorable::Partial | Unstorable::Request) => {}
-            Err(_) if self.is_telling(status) => self.depot.note_alone(name),
+            Err(why) if self.is_telling(status) && !ABOUT_CLIENT.contains(&why) => {
+                self.depot.note_alone(name);
+            }
             Err(_) => {}
         }
     }
