@@ -284,6 +284,11 @@ impl Depot {
         self.fills_max / 4 * 3
     }
 
+    /// Bytes of all bodies, at most.
+    pub(crate) fn bytes_max(&self) -> u64 {
+        self.bytes_max
+    }
+
     /// Bytes of one body, at most.
     pub(crate) fn body_bytes_max(&self) -> u64 {
         self.bytes_max / OBJECT_PART
