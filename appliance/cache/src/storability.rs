@@ -52,6 +52,9 @@ pub enum Unstorable {
     /// It is like no other request's.
     #[error("vary")]
     Vary,
+    /// The request says more, in what the response depends on, than is remembered.
+    #[error("long")]
+    Long,
     /// A part that cannot be put together with others.
     #[error("partial")]
     Partial,
@@ -75,6 +78,7 @@ impl Unstorable {
             Self::Cookie => "set-cookie",
             Self::Unmarked => "unmarked",
             Self::Vary => "vary",
+            Self::Long => "long",
             Self::Partial => "partial",
             Self::Status => "status",
             Self::Useless => "no-lifetime",
@@ -86,6 +90,10 @@ impl Unstorable {
 const UNDERSTOOD: [u16; 16] =
     [200, 203, 204, 300, 301, 302, 303, 307, 308, 400, 404, 405, 410, 414, 451, 501];
 
+/// Fields of programs that say who asks, and do not begin with `X-`.
+const PERSONAL: [&str; 7] =
+    ["access-token", "api-key", "apikey", "auth-token", "authentication", "session-id", "token"];
+
 /// Judges an answer. What is kept of a part (206) is the head of the whole, of which some bytes are there.
 ///
 /// # Errors
@@ -95,13 +103,16 @@ pub fn judge(exchange: &Exchange<'_>, targets: &[HeaderName]) -> Result<Stored, 
     if method != Method::GET {
         return Err(Unstorable::Method);
     }
-    if Directives::read(request).has("no-store") {
+    if wants_nothing_kept(request) {
         return Err(Unstorable::Request);
     }
     let terms = Terms::read(response, targets, received);
     judge_terms(&terms, status)?;
     let audience = judge_privacy(&terms, request, response)?;
     let vary = Vary::of(response, request).ok_or(Unstorable::Vary)?;
+    if !vary.is_short() {
+        return Err(Unstorable::Long);
+    }
     let (status, headers) = whole_head(status, response)?;
     if terms.lifetime_s.unwrap_or(0) == 0 && Validator::of(&headers).is_none() {
         return Err(Unstorable::Useless);
@@ -174,7 +185,28 @@ fn judge_privacy(terms: &Terms, request: &HeaderMap, response: &HeaderMap) -> Re
 /// Whether a request says who makes it.
 #[must_use]
 pub fn is_personal(request: &HeaderMap) -> bool {
-    request.contains_key(header::COOKIE) || request.contains_key(header::AUTHORIZATION)
+    request.contains_key(header::COOKIE)
+        || request.contains_key(header::AUTHORIZATION)
+        || request.keys().any(is_of_person)
+}
+
+/// Whether a field says who makes a request: by cookies, by credentials, or as programs say it for whom HTTP has no field
+/// (`X-Auth-Token`). What a form is guarded by (`X-XSRF-TOKEN`) counts as well.
+#[must_use]
+pub fn is_of_person(name: &HeaderName) -> bool {
+    const WORDS: [&str; 5] = ["api-key", "apikey", "auth", "session", "token"];
+    let text = name.as_str();
+    let is_own = || {
+        let rest = text.strip_prefix("x-").or_else(|| text.strip_prefix("x_"));
+        rest.is_some_and(|rest| WORDS.iter().any(|word| rest.contains(word)))
+    };
+    [header::COOKIE, header::AUTHORIZATION].contains(name) || PERSONAL.contains(&text) || is_own()
+}
+
+/// Whether a request wants its answer to be kept nowhere (RFC 9111 section 5.2.1.5).
+#[must_use]
+pub fn wants_nothing_kept(request: &HeaderMap) -> bool {
+    Directives::read(request).has("no-store")
 }
 
 /// The status and fields of the whole representation (RFC 9111 section 3.3).
@@ -246,6 +278,14 @@ mod tests {
         check(&[], 200, &[("cache-control", "private, max-age=60")], Err(Unstorable::Private));
         check(&[], 200, &[("cache-control", "no-cache"), TAG], Ok(Audience::Anonymous));
         check(&[], 200, &[MINUTE, ("vary", "*")], Err(Unstorable::Vary));
+    }
+
+    #[test]
+    fn what_depends_on_much_is_not_kept() {
+        let long = "a".repeat(4_096);
+        let request = [("foo", long.as_str())];
+        check(&request, 200, &[MINUTE, ("vary", "foo")], Err(Unstorable::Long));
+        check(&request, 200, &[MINUTE, ("vary", "bar")], Ok(Audience::Anonymous));
     }
 
     #[test]
@@ -343,7 +383,8 @@ mod tests {
     #[test]
     fn what_answers_one_person_is_shared_only_if_it_says_so() {
         let (cookie, credentials) = (("cookie", "oneSessionId=1"), ("authorization", "Basic eA=="));
-        for personal in [cookie, credentials] {
+        let own = [("x-auth-token", "1"), ("x-api-key", "1"), ("token", "1"), ("x_session_id", "1")];
+        for personal in [cookie, credentials].into_iter().chain(own) {
             check(&[personal], 200, &[MINUTE, TAG], Err(Unstorable::Unmarked));
             check(&[personal], 200, &[TAG], Err(Unstorable::Unmarked));
             check(
@@ -358,6 +399,13 @@ mod tests {
         for name in ["set-cookie", "set-cookie2"] {
             let public = ("cache-control", "public, max-age=60");
             check(&[], 200, &[public, (name, "a=b")], Err(Unstorable::Cookie));
+        }
+    }
+
+    #[test]
+    fn most_fields_say_nothing_of_who_asks() {
+        for usual in ["accept", "x-requested-with", "user-agent", "origin", "sec-fetch-dest", "host"] {
+            assert!(!is_personal(&map(&[(usual, "1")])), "{usual}");
         }
     }
 

@@ -14,6 +14,8 @@ pub struct Diagnosis {
     pub line: Option<Line>,
     /// What the box is on it, where it has one.
     pub line_seat: Option<LineSeat>,
+    /// Nothing is at the other end of any of the school's cables.
+    pub is_school_unplugged: bool,
     /// What the journal has of its disk.
     pub disk: Option<Disk>,
     /// The machine.
@@ -197,6 +199,8 @@ pub enum Configuration {
         /// Why, in English.
         why: String,
     },
+    /// The commune has sent none, and those of the box before do not do on this machine: it works by those that it came with.
+    Inherited,
 }
 
 /// A release that failed here.

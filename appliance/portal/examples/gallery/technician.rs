@@ -199,6 +199,7 @@ fn diagnosis() -> Diagnosis {
         at: Some(at),
         line: Some(Line::Up),
         line_seat: None,
+        is_school_unplugged: false,
         disk: Some(Disk {
             free_bytes: 180_000_000_000,
             reserved_bytes: 134_000_000,

@@ -100,7 +100,11 @@ impl Console<'_> {
             lines.push(ConsoleLine { tone: "neutral", text });
         }
         let mut findings = diagnose(language, &self.status.without_names(), &self.diagnosis.without_names());
-        findings.retain(|finding| matches!(finding.level, "bad" | "warning"));
+        // What is in the way of an enrolment is told above.
+        let is_told = |finding: &Finding| {
+            finding.lines.first().is_some_and(|text| lines.iter().any(|line| line.text == *text))
+        };
+        findings.retain(|finding| matches!(finding.level, "bad" | "warning") && !is_told(finding));
         // The order of the page stays within each.
         findings.sort_by_key(|finding| finding.level != "bad");
         lines.extend(findings.into_iter().map(describe));
@@ -159,6 +163,23 @@ mod tests {
         assert!(lines[0].text.contains("Le web est fermé"), "{lines:?}");
         let whose = &lines[1].text;
         assert!(whose.contains("hub.commune.example") && whose.contains("Jules-Ferry"), "{lines:?}");
+    }
+
+    /// A screen has few rows.
+    #[test]
+    fn what_is_in_the_way_is_told_once() {
+        let (status, mut diagnosis) = (samples::status(), samples::diagnosis());
+        diagnosis.line = Some(Line::Crossed);
+        diagnosis.is_school_unplugged = true;
+        let enrolment = Enrolment { way: WayOut::Crossed, step: EnrolmentStep::Waiting };
+        for enrolment in [Some(&enrolment), None] {
+            let console =
+                Console { status: &status, diagnosis: &diagnosis, enrolment, hub: None, fingerprint: None };
+            let text: Vec<String> = console.lines().into_iter().map(|line| line.text).collect();
+            let text = text.join("\n");
+            assert_eq!(text.matches("réseau même de l’école").count(), 1, "{text}");
+            assert!(text.contains("Rien au bout des câbles de l’école"), "{text}");
+        }
     }
 
     #[test]

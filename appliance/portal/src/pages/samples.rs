@@ -384,6 +384,7 @@ pub(crate) fn diagnosis() -> crate::Diagnosis {
         at: Some(at(0)),
         line: Some(crate::Line::Up),
         line_seat: Some(crate::LineSeat { is_in_force: true, ..line_seat() }),
+        is_school_unplugged: false,
         disk: Some(crate::Disk {
             free_bytes: 180_000_000_000,
             reserved_bytes: 134_000_000,

@@ -30,6 +30,9 @@ use crate::passage::Passage;
 
 /// Requests at once on an HTTP/2 connection: a page has some dozens of pictures, and the line is the school's.
 const STREAMS_MAX: u32 = 32;
+/// Bytes of an answer that wait for a device that reads slowly: a piece as it is read from the disk. Whoever opens many and reads none
+/// holds no more of each.
+const SEND_BYTES_MAX: usize = 128 * 1024;
 /// Bytes of chance by which a connection knows again what it has posted: nobody guesses another one's, and none comes again.
 const POSTER_BYTES: usize = 16;
 
@@ -50,7 +53,7 @@ pub(super) struct Tunnel {
     pub(super) client: OnUpgrade,
     pub(super) server: OnUpgrade,
     pub(super) passage: Passage,
-    pub(super) turn: Turn,
+    pub(super) turn: Arc<Turn>,
 }
 
 /// Serves a connection whose hello named a workspace. `said` is what was read of it.
@@ -134,6 +137,7 @@ impl Connection {
             .auto_date_header(false)
             .timer(TokioTimer::new())
             .max_concurrent_streams(STREAMS_MAX)
+            .max_send_buf_size(SEND_BYTES_MAX)
             .max_header_list_size(u32::try_from(HEAD_BYTES_MAX).unwrap_or(u32::MAX));
         let conversation = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
         let mut conversation = pin!(conversation);

@@ -28,7 +28,8 @@ use super::upload::Upload;
 use crate::dial::DialError;
 use crate::http::{
     Metered, Objection, SendError, accept_language, cause_of, check, discard, host_fields, is_plainly_coded,
-    leave_one_question, page_reply, prepare_request, prepare_response, status_of, wants_websocket,
+    leave_one_question, leave_out_named, page_reply, prepare_request, prepare_response, status_of,
+    wants_websocket,
 };
 use crate::passage::Passage;
 use crate::seats::Client;
@@ -44,7 +45,8 @@ const RETRY_AFTER_S: HeaderValue = HeaderValue::from_static("2");
 /// What a request needs on its way.
 pub(super) struct Journey {
     pub(super) passage: Passage,
-    turn: Turn,
+    /// What comes with the request has it as well: a server may answer long before all of that has gone.
+    turn: Arc<Turn>,
 }
 
 impl Connection {
@@ -61,7 +63,7 @@ impl Connection {
             None => self.gate.client_of(&self.caller),
         };
         match self.workspaces.turnstile.enter(client) {
-            Some(turn) => self.forward(request, Journey { passage, turn }).await,
+            Some(turn) => self.forward(request, Journey { passage, turn: Arc::new(turn) }).await,
             None => Box::pin(self.turn_back(request, passage)).await,
         }
     }
@@ -125,6 +127,7 @@ impl Connection {
         let upgrade = wants_websocket(request.method(), request.version(), request.headers())
             .then(|| upgrade::on(&mut request));
         let (mut head, body) = request.into_parts();
+        leave_what_is_asked(&mut head);
         self.mark(&mut head.headers);
         let mut plea = Plea::new(&head);
         let take_place = || self.workspaces.readers.enter(self.gate.share_of(&self.caller));
@@ -157,7 +160,7 @@ impl Connection {
             Box::pin(plea.let_go()).await;
             return self.fail(journey, &SendError::LineDown, &plea);
         }
-        let request = self.build(&head, body, upgrade.is_some(), &journey.passage);
+        let request = self.build(&head, body, upgrade.is_some(), &journey);
         let asked = quest.as_ref().map(|quest| (quest, quest.moment(), quest.begin_change()));
         // Of what may have arrived the server's answer is waited for.
         let is_given_up = || plea.is_safe || plea.is_half_sent();
@@ -213,13 +216,14 @@ impl Connection {
         head: &request::Parts,
         body: Upload,
         is_websocket: bool,
-        passage: &Passage,
+        Journey { passage, turn }: &Journey,
     ) -> Request<UpBody> {
         let mut head = head.clone();
         prepare(&mut head, is_websocket);
         let body = Metered::up(Some(body), Arc::clone(passage.traffic()), Arc::clone(&self.caller.seat));
-        let line = self.prober().line();
+        let (line, turn) = (self.prober().line(), Arc::clone(turn));
         let body = body.map_err(Into::into).map_frame(move |frame| {
+            let _turn = &turn;
             line.hear_sending();
             frame
         });
@@ -343,7 +347,7 @@ impl Connection {
 }
 
 /// A body that holds its turn until it is over.
-fn held<B>(body: B, turn: Option<Turn>) -> Flow
+fn held<B>(body: B, turn: Option<Arc<Turn>>) -> Flow
 where
     B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
 {
@@ -354,13 +358,19 @@ where
     frames.boxed_unsync()
 }
 
-/// Prepares the head of a request for the workspace. A device that calls itself a surrogate is not believed (W3C, Edge Architecture
-/// Specification): a server would speak to it, in answers that others get. Nor is what it says of other questions than its own.
+/// Leaves of a request what the workspace hears of it: whom an answer is for, and for which other requests it is kept, is decided by
+/// that. A device that calls itself a surrogate is not believed (W3C, Edge Architecture Specification): a server would speak to it, in
+/// answers that others get. Nor is what it says of other questions than its own.
+fn leave_what_is_asked(head: &mut request::Parts) {
+    leave_out_named(&mut head.headers);
+    head.headers.remove("surrogate-capability");
+    leave_one_question(head);
+}
+
+/// Prepares the head of such a request for the workspace.
 pub(super) fn prepare(head: &mut request::Parts, is_websocket: bool) {
     prepare_request(head, is_websocket);
-    head.headers.remove("surrogate-capability");
     head.headers.remove(POSTER);
-    leave_one_question(head);
     join_cookies(&mut head.headers);
 }
 

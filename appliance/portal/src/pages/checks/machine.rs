@@ -52,6 +52,10 @@ pub(in crate::pages) fn check_machine(
             .line
             .map(|line| check(Topic::Line, check_line(language, line, diagnosis.line_seat.as_ref()))),
     );
+    // At night a switch may be off; by day nobody is there who could say so on a page, and the screen does.
+    if diagnosis.is_school_unplugged {
+        first.push(check(Topic::School, (Level::Warning, vec![language.say("diagnosis-school-down")])));
+    }
     first.extend(checks);
     if let Some(Sealing { has_readers, waits_since }) = diagnosis.sealing {
         first.push(check(Topic::Keys, check_keys(language, has_readers)));
@@ -162,6 +166,7 @@ fn check_configuration(language: Language, configuration: &Configuration) -> (Le
         Configuration::Restart => (Level::Warning, "diagnosis-configuration-restart"),
         Configuration::File => (Level::Warning, "diagnosis-configuration-file"),
         Configuration::Refused { .. } => (Level::Warning, "diagnosis-configuration-refused"),
+        Configuration::Inherited => (Level::Warning, "diagnosis-configuration-inherited"),
     };
     let mut lines = vec![language.say(key)];
     if let Configuration::Refused { why } = configuration {

@@ -48,6 +48,7 @@ fn a_technician_learns_what_is_wrong_and_what_to_do() {
     for line in [crate::Line::Down, crate::Line::Crossed, crate::Line::Absent] {
         check(&crate::Diagnosis { line: Some(line), ..diagnosis.clone() }, "line", "bad");
     }
+    check(&crate::Diagnosis { is_school_unplugged: true, ..diagnosis.clone() }, "school", "warning");
     let line_seat = Some(samples::line_seat());
     check(&crate::Diagnosis { line_seat, ..diagnosis.clone() }, "line", "warning");
     assert!(page.contains("192.0.2.10/24"), "{page}");
@@ -244,6 +245,7 @@ fn a_technician_learns_of_the_settings_of_the_commune() {
         (crate::Configuration::Lesson, "good", "séance"),
         (crate::Configuration::Restart, "warning", "prochain démarrage"),
         (crate::Configuration::File, "warning", "ne peut pas écrire"),
+        (crate::Configuration::Inherited, "warning", "du boîtier précédent"),
         (refused, "warning", "3:1: SECRET"),
     ] {
         let (found, nameless) = tell(Some(configuration));
