@@ -95,7 +95,7 @@ impl<'c> Quest<'c> {
             let mut sent = Request::new(()).into_parts().0;
             (sent.headers, sent.uri) = (self.head.headers.clone(), self.head.uri.clone());
             super::exchange::prepare(&mut sent, false);
-            for name in [header::RANGE, header::IF_RANGE, header::EXPECT] {
+            for name in [header::RANGE, header::IF_RANGE, header::EXPECT, header::CONTENT_LENGTH] {
                 sent.headers.remove(name);
             }
             // In one spelling: what a server makes of another one (`ENT.example.:443`) would be in what the class gets.
