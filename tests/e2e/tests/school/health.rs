@@ -20,6 +20,8 @@ const BRIDGE: &str = "
     ip address add 10.77.0.1/24 dev lan0
     ip address add fd77::1/64 dev lan0 nodad
     ip link set lan0 up
+    # Where containers run, the kernel has a bridge's frames pass the firewall; a box has no such module.
+    for door in /proc/sys/net/bridge/bridge-nf-call-ip*tables; do [ ! -e $door ] || echo 0 > $door; done
 ";
 
 /// A policy that refuses nothing to devices that nobody has registered.
@@ -165,6 +167,7 @@ fn plug_in_a_router(lab: &Lab) -> Result<Service> {
         ip -4 address flush dev eth0
         ip address add 192.168.99.1/24 dev eth0
         ip address add fd99::1/64 dev eth0 nodad
+        echo 1 > /proc/sys/net/ipv6/conf/all/forwarding
     ";
     lab.pc2.shell(address)?.success()?;
     let leases = format!("--dhcp-leasefile={}/leases", lab.pc2.directory().display());
