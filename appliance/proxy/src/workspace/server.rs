@@ -81,7 +81,8 @@ impl Server<'_> {
         let stream = self.prove(stream).await?;
         self.remember(passage);
         let (sender, connection) = Builder::new()
-            .preserve_header_case(true)
+            // As browsers spell fields by HTTP/1.1: what came by HTTP/2 has small letters only.
+            .title_case_headers(true)
             .max_headers(FIELDS_MAX)
             .handshake(TokioIo::new(stream))
             .await
