@@ -123,8 +123,16 @@ pub struct Vary {
     pub fields: Vec<(HeaderName, Option<Vec<u8>>)>,
 }
 
+/// By which field of a request whoever posted is known again. It is the box's own: no client says it, and no server hears it.
+pub const POSTER: HeaderName = HeaderName::from_static("preau-poster");
+
+/// What browsers of these years say in `Accept-Encoding`.
+pub const BROWSER_CODINGS: &str = "gzip, deflate, br, zstd";
+
 /// Fields that a `Vary` may name: no origin needs a tenth of it.
 const VARY_MAX: usize = 32;
+/// Bytes that a request may say in them: browsers say some hundred, and some more in cookies.
+const SAID_BYTES_MAX: usize = 2 * 1024;
 
 impl Vary {
     /// What a response to this request depends on. `None` where no other request is like it: `*`, and what cannot be read.
@@ -145,6 +153,37 @@ impl Vary {
             (name, said)
         };
         (names.len() <= VARY_MAX).then(|| Self { fields: names.into_iter().map(read).collect() })
+    }
+
+    /// The same for those alone who say so in [`POSTER`].
+    #[must_use]
+    pub fn of_poster(mut self, poster: &[u8]) -> Self {
+        self = self.of_anybody();
+        self.fields.push((POSTER, Some(poster.to_vec())));
+        self.fields.sort_by(|(a, _), (b, _)| a.as_str().cmp(b.as_str()));
+        self
+    }
+
+    /// The same, whoever posted.
+    #[must_use]
+    pub fn of_anybody(mut self) -> Self {
+        self.fields.retain(|(name, _)| *name != POSTER);
+        self
+    }
+
+    /// Whether what the request said can be remembered: all of it is in memory, and in a record.
+    #[must_use]
+    pub fn is_short(&self) -> bool {
+        let said = self.fields.iter().filter_map(|(_, said)| said.as_ref());
+        said.map(Vec::len).sum::<usize>() <= SAID_BYTES_MAX
+    }
+
+    /// Whether it is for what most browsers say: one that depends on nothing, or on the codings alone that they take.
+    #[must_use]
+    pub fn is_usual(&self) -> bool {
+        let codings = BROWSER_CODINGS.replace(' ', "");
+        let is_said = |said: &Option<Vec<u8>>| said.as_deref() == Some(codings.as_bytes());
+        self.fields.iter().all(|(name, said)| *name == http::header::ACCEPT_ENCODING && is_said(said))
     }
 
     /// Whether a request says the same.
@@ -239,6 +278,32 @@ mod tests {
         check("accept-encoding", &[("accept-encoding", "gzip")], &[("accept-encoding", "GZIP")], true);
         check("a, B", &[("a", "1"), ("b", "2")], &[("b", "2"), ("a", "1")], true);
         check("a, b", &[("a", "1"), ("b", "2")], &[("a", "1")], false);
+    }
+
+    #[test]
+    fn what_is_said_has_an_end() {
+        let check = |bytes: usize, expected: bool| {
+            let said = "a".repeat(bytes);
+            let known = vary(&[("vary", "Foo, Bar")], &[("foo", said.as_str()), ("bar", "1234")]).unwrap();
+            assert_eq!(known.is_short(), expected, "{bytes}");
+        };
+        check(SAID_BYTES_MAX - 4, true);
+        check(SAID_BYTES_MAX - 3, false);
+    }
+
+    #[test]
+    fn most_browsers_say_the_same() {
+        let check = |vary_field: &str, request: &[(&str, &str)], expected: bool| {
+            let known = vary(&[("vary", vary_field)], request).unwrap();
+            assert_eq!(known.is_usual(), expected, "{vary_field} {request:?}");
+        };
+        let codings = ("accept-encoding", BROWSER_CODINGS);
+        check("", &[codings], true);
+        check("Accept-Encoding", &[codings], true);
+        check("Accept-Encoding", &[("accept-encoding", "gzip,deflate, br ,ZSTD")], true);
+        check("Accept-Encoding", &[("accept-encoding", "gzip")], false);
+        check("Accept-Encoding", &[], false);
+        check("Accept-Encoding, Foo", &[codings, ("foo", "1")], false);
     }
 
     #[test]

@@ -33,10 +33,10 @@ pub use eviction::Shelf;
 pub use family::{Family, FileName, OFFLINE_DAYS_MAX, PATTERNS_MAX, PathPattern, PatternError};
 pub use file::{is_authorised, judge_file};
 pub use invalidation::{invalidated, is_safe, is_same_as_head};
-pub use key::{Key, Vary};
+pub use key::{BROWSER_CODINGS, Key, POSTER, Vary};
 pub use ledger::{GRANTS_MAX, Grant, LEDGER_BYTES_MAX, Ledger, LedgerDamage, SessionKeys};
 pub use line::{Line, PROBE_WAIT, SILENCE};
-pub use lookup::{Cause, Failure, Lookup, look_up, may_serve_stale};
+pub use lookup::{Cause, Failure, Lookup, is_for, look_up, may_serve_stale};
 pub use plan::{NEAR_BYTES, STREAMS_MAX, Situation, Step, Stream};
 pub use range::{ContentRange, Multipart, RangeSet, Resolved, content_length, range_field};
 pub use record::{
@@ -46,7 +46,9 @@ pub use sealing::{FileKey, KEY_BYTES, Sealing};
 pub use servers::{ADDRESSES_MAX, Reached, SERVERS_BYTES_MAX, SERVERS_MAX, Servers, ServersDamage};
 pub use span::{Span, SpanMap};
 pub use status::CacheStatus;
-pub use storability::{Exchange, Unstorable, is_personal, judge, judge_posted};
+pub use storability::{
+    Exchange, Unstorable, is_of_person, is_personal, judge, judge_posted, wants_nothing_kept,
+};
 pub use stored::{Audience, Newer, Stored, keepable};
 pub use terms::{TARGETS, Terms};
 pub use validator::{Validator, is_known_to_client, is_range_wanted};

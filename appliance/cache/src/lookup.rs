@@ -10,6 +10,9 @@ use crate::fields;
 use crate::storability::is_personal;
 use crate::stored::{Audience, Stored};
 
+/// Codings that are told apart: browsers take some of them and not others.
+const CODINGS: [&str; 5] = ["br", "compress", "deflate", "gzip", "zstd"];
+
 /// What to do about a request. `S` holds a [`Stored`].
 #[derive(Debug, PartialEq, Eq)]
 pub enum Lookup<'s, S> {
@@ -101,18 +104,50 @@ fn is_for_the_server(request: &HeaderMap) -> bool {
     is_conditional || request.contains_key(header::UPGRADE)
 }
 
+/// Whether a stored response is for whoever makes such a request (RFC 9111 section 4.1), however old it is.
+#[must_use]
+pub fn is_for(stored: &Stored, request: &HeaderMap) -> bool {
+    is_for_asker(stored, request, is_personal(request))
+}
+
+fn is_for_asker(stored: &Stored, request: &HeaderMap, is_personal: bool) -> bool {
+    let is_for_client = match stored.audience {
+        Audience::Everyone => true,
+        Audience::Anonymous => !is_personal,
+        // Only by asking, which is another way.
+        Audience::Authorised => false,
+    };
+    is_for_client && stored.vary.matches(request) && is_readable(&stored.headers, request)
+}
+
+/// Whether a client takes what a stored response is coded in. Servers that forget to say that this is what it depends on (`Vary`; nginx
+/// does not say it by itself) would have whoever asks first choose it for the class, and a browser that is older read nothing.
+fn is_readable(stored: &HeaderMap, request: &HeaderMap) -> bool {
+    if !stored.contains_key(header::CONTENT_ENCODING) || !request.contains_key(header::ACCEPT_ENCODING) {
+        return true;
+    }
+    let takes = |coding: &str| {
+        fields::members(request, &header::ACCEPT_ENCODING).any(|member| {
+            let (name, weight) = member.split_once(';').unwrap_or((member, ""));
+            let name = name.trim_ascii();
+            (name.eq_ignore_ascii_case(coding) || name == "*") && !is_nothing(weight)
+        })
+    };
+    let mut codings = fields::members(stored, &header::CONTENT_ENCODING)
+        .filter(|coding| CODINGS.iter().any(|known| known.eq_ignore_ascii_case(coding)));
+    codings.all(takes)
+}
+
+/// Whether a weight is 0 (RFC 9110 section 12.4.2).
+fn is_nothing(weight: &str) -> bool {
+    let value = weight.trim_ascii().strip_prefix(['q', 'Q']).and_then(|rest| rest.strip_prefix('='));
+    value.is_some_and(|value| value.starts_with('0') && value.bytes().all(|byte| matches!(byte, b'0' | b'.')))
+}
+
 /// The newest of those that fit (RFC 9111 section 4.1).
 fn select<'s, S: Borrow<Stored>>(stored: &'s [S], request: &HeaderMap) -> Option<&'s S> {
     let is_personal = is_personal(request);
-    let fits = |stored: &Stored| {
-        let is_for_client = match stored.audience {
-            Audience::Everyone => true,
-            Audience::Anonymous => !is_personal,
-            // Only by asking, which is another way.
-            Audience::Authorised => false,
-        };
-        is_for_client && stored.vary.matches(request)
-    };
+    let fits = |stored: &Stored| is_for_asker(stored, request, is_personal);
     let date = |stored: &Stored| fields::date(&stored.headers, &header::DATE).unwrap_or(stored.received);
     let rank = |stored: &&S| (date((*stored).borrow()), (*stored).borrow().received);
     let fitting = stored.iter().filter(|stored| fits((*stored).borrow()));
@@ -321,6 +356,40 @@ mod tests {
         check(&[("cookie", "a=b")], "fetch VaryMiss");
         check(&[("authorization", "Basic eA==")], "fetch VaryMiss");
         assert_eq!(look(&[HOUR], &[("cookie", "a=b")], 0), "fresh");
+    }
+
+    #[test]
+    fn what_is_coded_is_for_whoever_can_read_it() {
+        let check = |coding: &str, accepted: &str, expected: &str| {
+            let outcome = look(&[HOUR, ("content-encoding", coding)], &[("accept-encoding", accepted)], 0);
+            assert_eq!(outcome, expected, "{coding} {accepted}");
+        };
+        check("gzip", "gzip, deflate", "fresh");
+        check("GZIP", "deflate, gzip;q=0.5", "fresh");
+        check("zstd", "gzip, deflate, br", "fetch VaryMiss");
+        check("br", "gzip, *;q=0.1", "fresh");
+        check("br", "gzip, br;q=0", "fetch VaryMiss");
+        check("br", "br; Q=0.000", "fetch VaryMiss");
+        check("br, gzip", "gzip", "fetch VaryMiss");
+        // Nobody knows what it is: it is the server's to say.
+        check("none", "gzip", "fresh");
+        assert_eq!(look(&[HOUR, ("content-encoding", "br")], &[], 0), "fresh");
+        assert_eq!(look(&[HOUR], &[("accept-encoding", "identity")], 0), "fresh");
+    }
+
+    #[test]
+    fn a_response_is_for_whom_it_was_kept() {
+        let personal = [("cookie", "a=b")];
+        for (audience, for_nobody, for_somebody) in [
+            (Audience::Everyone, true, true),
+            (Audience::Anonymous, true, false),
+            (Audience::Authorised, false, false),
+        ] {
+            let known = Stored { audience, ..stored(&[HOUR]) };
+            assert_eq!(is_for(&known, &HeaderMap::new()), for_nobody, "{audience:?}");
+            assert_eq!(is_for(&known, &map(&personal)), for_somebody, "{audience:?}");
+        }
+        assert!(!is_for(&stored(&[HOUR, ("vary", "foo")]), &map(&[("foo", "1")])));
     }
 
     /// RFC 9111 sections 4 and 4.3.2.

@@ -52,6 +52,9 @@ pub enum Unstorable {
     /// It is like no other request's.
     #[error("vary")]
     Vary,
+    /// The request says more, in what the response depends on, than is remembered.
+    #[error("long")]
+    Long,
     /// A part that cannot be put together with others.
     #[error("partial")]
     Partial,
@@ -75,6 +78,7 @@ impl Unstorable {
             Self::Cookie => "set-cookie",
             Self::Unmarked => "unmarked",
             Self::Vary => "vary",
+            Self::Long => "long",
             Self::Partial => "partial",
             Self::Status => "status",
             Self::Useless => "no-lifetime",
@@ -86,6 +90,10 @@ impl Unstorable {
 const UNDERSTOOD: [u16; 16] =
     [200, 203, 204, 300, 301, 302, 303, 307, 308, 400, 404, 405, 410, 414, 451, 501];
 
+/// Fields of programs that say who asks, and do not begin with `X-`.
+const PERSONAL: [&str; 7] =
+    ["access-token", "api-key", "apikey", "auth-token", "authentication", "session-id", "token"];
+
 /// Judges an answer. What is kept of a part (206) is the head of the whole, of which some bytes are there.
 ///
 /// # Errors
@@ -95,13 +103,16 @@ pub fn judge(exchange: &Exchange<'_>, targets: &[HeaderName]) -> Result<Stored, 
     if method != Method::GET {
         return Err(Unstorable::Method);
     }
-    if Directives::read(request).has("no-store") {
+    if wants_nothing_kept(request) {
         return Err(Unstorable::Request);
     }
     let terms = Terms::read(response, targets, received);
     judge_terms(&terms, status)?;
     let audience = judge_privacy(&terms, request, response)?;
     let vary = Vary::of(response, request).ok_or(Unstorable::Vary)?;
+    if !vary.is_short() {
+        return Err(Unstorable::Long);
+    }
     let (status, headers) = whole_head(status, response)?;
     if terms.lifetime_s.unwrap_or(0) == 0 && Validator::of(&headers).is_none() {
         return Err(Unstorable::Useless);
@@ -113,12 +124,16 @@ pub fn judge(exchange: &Exchange<'_>, targets: &[HeaderName]) -> Result<Stored, 
 /// what the URI stands for from then on, and for how long (RFC 9110 section 9.3.3). Stricter than that: it is a 200, and what
 /// answers somebody with cookies or credentials is not kept, whatever it says.
 ///
+/// And it is for whoever posted alone, who says `poster` in [`POSTER`](crate::POSTER): what somebody typed may stand in it. The server says that everybody
+/// gets the same who asks by GET; whether that is so, nobody can tell but by asking it.
+///
 /// # Errors
 /// [`Unstorable`] tells why it is not kept.
 pub fn judge_posted(
     exchange: &Exchange<'_>,
     key: &Key,
     targets: &[HeaderName],
+    poster: &[u8],
 ) -> Result<Stored, Unstorable> {
     let place = fields::single(exchange.response, &header::CONTENT_LOCATION);
     let named = place.and_then(|place| key.resolve(place.to_str().ok()?));
@@ -130,7 +145,10 @@ pub fn judge_posted(
         return Err(Unstorable::Unmarked);
     }
     let stored = judge(&Exchange { method: &Method::GET, ..*exchange }, targets)?;
-    if stored.terms.lifetime_s.unwrap_or(0) > 0 { Ok(stored) } else { Err(Unstorable::Useless) }
+    if stored.terms.lifetime_s.unwrap_or(0) == 0 {
+        return Err(Unstorable::Useless);
+    }
+    Ok(Stored { vary: stored.vary.clone().of_poster(poster), ..stored })
 }
 
 fn judge_terms(terms: &Terms, status: StatusCode) -> Result<(), Unstorable> {
@@ -167,7 +185,28 @@ fn judge_privacy(terms: &Terms, request: &HeaderMap, response: &HeaderMap) -> Re
 /// Whether a request says who makes it.
 #[must_use]
 pub fn is_personal(request: &HeaderMap) -> bool {
-    request.contains_key(header::COOKIE) || request.contains_key(header::AUTHORIZATION)
+    request.contains_key(header::COOKIE)
+        || request.contains_key(header::AUTHORIZATION)
+        || request.keys().any(is_of_person)
+}
+
+/// Whether a field says who makes a request: by cookies, by credentials, or as programs say it for whom HTTP has no field
+/// (`X-Auth-Token`). What a form is guarded by (`X-XSRF-TOKEN`) counts as well.
+#[must_use]
+pub fn is_of_person(name: &HeaderName) -> bool {
+    const WORDS: [&str; 5] = ["api-key", "apikey", "auth", "session", "token"];
+    let text = name.as_str();
+    let is_own = || {
+        let rest = text.strip_prefix("x-").or_else(|| text.strip_prefix("x_"));
+        rest.is_some_and(|rest| WORDS.iter().any(|word| rest.contains(word)))
+    };
+    [header::COOKIE, header::AUTHORIZATION].contains(name) || PERSONAL.contains(&text) || is_own()
+}
+
+/// Whether a request wants its answer to be kept nowhere (RFC 9111 section 5.2.1.5).
+#[must_use]
+pub fn wants_nothing_kept(request: &HeaderMap) -> bool {
+    Directives::read(request).has("no-store")
 }
 
 /// The status and fields of the whole representation (RFC 9111 section 3.3).
@@ -242,6 +281,14 @@ mod tests {
     }
 
     #[test]
+    fn what_depends_on_much_is_not_kept() {
+        let long = "a".repeat(4_096);
+        let request = [("foo", long.as_str())];
+        check(&request, 200, &[MINUTE, ("vary", "foo")], Err(Unstorable::Long));
+        check(&request, 200, &[MINUTE, ("vary", "bar")], Ok(Audience::Anonymous));
+    }
+
+    #[test]
     fn only_answers_to_get_are_kept() {
         for method in [Method::HEAD, Method::POST, Method::OPTIONS] {
             let (request, response) = (HeaderMap::new(), map(&[MINUTE]));
@@ -272,7 +319,15 @@ mod tests {
             received: START,
         };
         let key = Key::new("ent.example", "/a/b?c").unwrap();
-        judge_posted(&exchange, &key, &[]).map(|stored| stored.audience)
+        judge_posted(&exchange, &key, &[], b"0a1b").map(|stored| {
+            // Whatever it says of itself, and whatever else it varies by.
+            for other in [&[][..], &[("preau-poster", "0a1c")]] {
+                assert!(!stored.vary.matches(&map(other)), "{other:?}");
+            }
+            assert!(stored.vary.matches(&map(&[("preau-poster", "0a1b")])));
+            assert!(stored.vary.clone().of_anybody().matches(&map(&[])));
+            stored.audience
+        })
     }
 
     /// RFC 9110 section 9.3.3.
@@ -328,7 +383,8 @@ mod tests {
     #[test]
     fn what_answers_one_person_is_shared_only_if_it_says_so() {
         let (cookie, credentials) = (("cookie", "oneSessionId=1"), ("authorization", "Basic eA=="));
-        for personal in [cookie, credentials] {
+        let own = [("x-auth-token", "1"), ("x-api-key", "1"), ("token", "1"), ("x_session_id", "1")];
+        for personal in [cookie, credentials].into_iter().chain(own) {
             check(&[personal], 200, &[MINUTE, TAG], Err(Unstorable::Unmarked));
             check(&[personal], 200, &[TAG], Err(Unstorable::Unmarked));
             check(
@@ -343,6 +399,13 @@ mod tests {
         for name in ["set-cookie", "set-cookie2"] {
             let public = ("cache-control", "public, max-age=60");
             check(&[], 200, &[public, (name, "a=b")], Err(Unstorable::Cookie));
+        }
+    }
+
+    #[test]
+    fn most_fields_say_nothing_of_who_asks() {
+        for usual in ["accept", "x-requested-with", "user-agent", "origin", "sec-fetch-dest", "host"] {
+            assert!(!is_personal(&map(&[(usual, "1")])), "{usual}");
         }
     }
 

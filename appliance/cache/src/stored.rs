@@ -122,7 +122,9 @@ impl Stored {
         }
         let terms = Terms::read(&headers, targets, newer.received);
         let (requested, received) = (newer.requested, newer.received);
-        Self { headers, terms, requested, received, is_invalid: false, ..self.clone() }
+        // What was for all, and is said to be so no more, is for whom the server says so each time.
+        let is_invalid = terms.private || (terms.no_store && !terms.must_understand);
+        Self { headers, terms, requested, received, is_invalid, ..self.clone() }
     }
 }
 
@@ -316,5 +318,22 @@ pub(crate) mod tests {
         ]);
         assert_eq!(updated.headers, expected);
         assert!(updated.is_fresh(at(101)) && updated.age_ms(at(101)) == 1_000);
+    }
+
+    #[test]
+    fn what_is_for_all_no_more_is_asked_for_each_time() {
+        let old = stored(&[("cache-control", "public, max-age=60"), ("etag", "\"a\"")]);
+        for (said, is_taken_back) in [
+            ("private, max-age=60", true),
+            ("no-store, max-age=60", true),
+            ("max-age=60", false),
+            ("no-store, must-understand, max-age=60", false),
+        ] {
+            let headers = map(&[("cache-control", said)]);
+            let newer = Newer { headers: &headers, requested: at(1), received: at(1) };
+            let updated = old.update(&newer, &[]);
+            assert_eq!(updated.is_invalid, is_taken_back, "{said}");
+            assert_eq!(updated.is_fresh(at(2)), !is_taken_back, "{said}");
+        }
     }
 }

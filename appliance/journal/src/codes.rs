@@ -38,4 +38,4 @@ mirror!(LessonEndingCode of LessonEnding: Hand, TakeOver, Time);
 mirror!(NarrowingCode of Narrowing: List, Workspace, Closed);
 mirror!(AlterationCode of Alteration:
     RenewWifiKey, TakeWifiKey, ChangeRooms, PlanLesson, DropPlan, KeepReport, JoinHub, Prepare,
-    DropPreparation, ChangeLine, TakeAdoptionKey);
+    DropPreparation, ChangeLine, TakeAdoptionKey, DoNow, RenewAdoptionKey);

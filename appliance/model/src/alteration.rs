@@ -25,11 +25,15 @@ pub enum Alteration {
     ChangeLine,
     /// Somebody takes the key along by which access points prove themselves, in the files for one from the factory.
     TakeAdoptionKey,
+    /// What the box does by itself at its time is done at once.
+    DoNow,
+    /// Another key is drawn by which access points prove themselves.
+    RenewAdoptionKey,
 }
 
 impl Alteration {
     /// Every one.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::RenewWifiKey,
         Self::TakeWifiKey,
         Self::ChangeRooms,
@@ -41,6 +45,8 @@ impl Alteration {
         Self::DropPreparation,
         Self::ChangeLine,
         Self::TakeAdoptionKey,
+        Self::DoNow,
+        Self::RenewAdoptionKey,
     ];
 
     /// The word that records and the state file use.
@@ -58,6 +64,8 @@ impl Alteration {
             Self::DropPreparation => "drop-preparation",
             Self::ChangeLine => "change-line",
             Self::TakeAdoptionKey => "take-adoption-key",
+            Self::DoNow => "do-now",
+            Self::RenewAdoptionKey => "renew-adoption-key",
         }
     }
 

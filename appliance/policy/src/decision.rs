@@ -73,7 +73,10 @@ pub fn screen(
         Finding::Inward => Judged::refuse(Reason::Fault(Fault::Inward)),
         Finding::Tunnel => Judged::refuse(Reason::Fault(Fault::Tunnel)),
     };
-    let outweighs = judged.verdict == Verdict::Refuse && rank(&judged.reason) < rank(&permit.reason);
+    // A workspace that the hub has named opens nothing that a list closes, nor what stands behind it.
+    let is_sent = matches!(permit.reason, Reason::Workspace { .. }) && snapshot.barred().is_some();
+    let rank_of_permit = if is_sent { rank(&Reason::NotListed) } else { rank(&permit.reason) };
+    let outweighs = judged.verdict == Verdict::Refuse && rank(&judged.reason) < rank_of_permit;
     outweighs.then(|| Refusal {
         subject: permit.claim.subject.clone(),
         kind: permit.claim.kind,

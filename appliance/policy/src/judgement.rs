@@ -229,7 +229,8 @@ impl Case<'_> {
             return Judged::permit(Reason::Service(service.clone()));
         }
         if let Some(zone) = self.snapshot.workspace_of(name) {
-            return Judged::permit(Reason::Workspace { entry: zone.as_str().into() });
+            let permit = || Judged::permit(Reason::Workspace { entry: zone.as_str().into() });
+            return self.bar(lines, standing).unwrap_or_else(permit);
         }
         if standing.mode == Mode::Workspace {
             return Judged::refuse(Reason::NotWhiteListed);
@@ -239,6 +240,14 @@ impl Case<'_> {
             Mode::WhiteList | Mode::Workspace | Mode::Closed => Judged::refuse(Reason::NotWhiteListed),
             Mode::Open => Judged::permit(Reason::NotListed),
         })
+    }
+
+    /// What a list closes of a workspace that the hub has named: whoever has broken into a hub could call any site one.
+    fn bar(&self, lines: &[Line<'_>], standing: Standing) -> Option<Judged> {
+        let barred = self.snapshot.barred()?;
+        let by_law = lines.iter().find_map(|line| self.listed(line, barred)).map(Judged::refuse);
+        let by_profile = || lines.iter().find_map(|line| self.judge_by_line(line, standing));
+        by_law.or_else(|| by_profile().filter(|judged| judged.verdict == Verdict::Refuse))
     }
 
     fn judge_by_line(&self, line: &Line<'_>, standing: Standing) -> Option<Judged> {

@@ -26,6 +26,9 @@ pub struct Rulebook {
     pub rules: Vec<Rule>,
     /// The names of the school's online workspace (ENT), each with all names under it.
     pub workspace: Vec<DomainName>,
+    /// Where the hub has named the workspace: the categories that it opens to nobody, besides those that the asker's profile refuses.
+    /// `None`: people of the box have named it, and only locks close it.
+    pub barred: Option<BTreeSet<Category>>,
     /// What may be used beside the web.
     pub services: Vec<Service>,
     /// The lessons under way; of two in one room the last counts.
@@ -46,6 +49,7 @@ pub struct Snapshot {
     rules_by_site: HashMap<Box<str>, Vec<Arc<FrozenRule>>>,
     rules_by_category: Vec<(CategoryId, Arc<FrozenRule>)>,
     workspace: Vec<DomainName>,
+    barred: Option<CategorySet>,
     services: Vec<Service>,
     lessons: HashMap<RoomName, Lesson>,
     spared: BTreeSet<ProfileName>,
@@ -107,6 +111,9 @@ impl Snapshot {
             }
         }
         let missing = finder.missing.into_iter().collect();
+        // That a list has one of these not is no mistake of anybody's.
+        let find = |category: &Category| index.category_id(category.as_str());
+        let barred = rulebook.barred.as_ref().map(|barred| barred.iter().filter_map(find).collect());
         Self {
             profiles,
             fallback: (ProfileName::unknown(), fallback),
@@ -114,6 +121,7 @@ impl Snapshot {
             rules_by_site,
             rules_by_category,
             workspace: rulebook.workspace.clone(),
+            barred,
             services: rulebook.services.clone(),
             lessons: rulebook.lessons.iter().map(|lesson| (lesson.room.clone(), lesson.clone())).collect(),
             spared: rulebook.spared.clone(),
@@ -232,6 +240,11 @@ impl Snapshot {
     /// The name of the workspace that covers this one.
     pub(crate) fn workspace_of(&self, name: &DomainName) -> Option<&DomainName> {
         self.workspace.iter().filter(|zone| name.is_under(zone)).max_by_key(|zone| zone.as_str().len())
+    }
+
+    /// What the workspace opens to nobody, where the hub has named it.
+    pub(crate) fn barred(&self) -> Option<CategorySet> {
+        self.barred
     }
 
     /// The category's own name.

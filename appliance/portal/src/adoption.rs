@@ -41,6 +41,13 @@ pub trait AdoptionRoom: Send + Sync {
     /// # Errors
     /// [`Trouble::Unknown`] where the box has no key, or the commune's, which is in the commune's own images.
     fn point_files(&self, client: IpAddr, person: &Person) -> Result<Vec<u8>, Trouble>;
+
+    /// Draws another key in the place of the box's own: one that was stolen makes no machine an access point any more. Those that are adopted go
+    /// on with the one before, until they are prepared and adopted anew. Who wanted it is on record.
+    ///
+    /// # Errors
+    /// [`Trouble::Unknown`] where the box has no key of its own.
+    fn renew_adoption_key(&self, client: IpAddr, person: &Person) -> Result<(), Trouble>;
 }
 
 /// What a machine says of itself, as it came.
@@ -97,4 +104,6 @@ pub struct AdoptedPointLine {
     pub by: PersonName,
     /// When.
     pub at: Timestamp,
+    /// Whether it was prepared with a key in whose place another one was drawn.
+    pub has_former_key: bool,
 }

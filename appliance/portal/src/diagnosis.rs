@@ -14,6 +14,8 @@ pub struct Diagnosis {
     pub line: Option<Line>,
     /// What the box is on it, where it has one.
     pub line_seat: Option<LineSeat>,
+    /// Nothing is at the other end of any of the school's cables.
+    pub is_school_unplugged: bool,
     /// What the journal has of its disk.
     pub disk: Option<Disk>,
     /// The machine.
@@ -39,8 +41,10 @@ pub enum Line {
     Up,
     /// No cable, or nothing at its other end.
     Down,
-    /// The system does not say.
-    Unknown,
+    /// It has an address of the school's own network.
+    Crossed,
+    /// The machine has no such port.
+    Absent,
 }
 
 /// The journal's disk, in bytes.
@@ -195,6 +199,8 @@ pub enum Configuration {
         /// Why, in English.
         why: String,
     },
+    /// The commune has sent none, and those of the box before do not do on this machine: it works by those that it came with.
+    Inherited,
 }
 
 /// A release that failed here.
@@ -217,8 +223,8 @@ pub struct AccessPoint {
     pub status: WifiStatus,
     /// Devices that tried with a wrong key in the last minutes.
     pub wrong_keys: u64,
-    /// Whether it is not as intended.
-    pub is_troubled: bool,
+    /// Why it is not as intended, in English; `None` where it is.
+    pub trouble: Option<String>,
 }
 
 impl Diagnosis {
@@ -226,8 +232,12 @@ impl Diagnosis {
     #[must_use]
     pub fn without_names(&self) -> Self {
         let numbered = self.access_points.iter().zip(1_u32..);
-        let access_points =
-            numbered.map(|(point, number)| AccessPoint { name: number.to_string(), ..point.clone() });
+        // What went wrong at one names it, and where it is.
+        let access_points = numbered.map(|(point, number)| AccessPoint {
+            name: number.to_string(),
+            trouble: point.trouble.as_ref().map(|_| String::new()),
+            ..point.clone()
+        });
         let mut nameless = Self { access_points: access_points.collect(), ..self.clone() };
         // What the system's programs have said may have anything in it.
         if let Some(release) = &mut nameless.release {

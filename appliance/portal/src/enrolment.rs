@@ -12,8 +12,12 @@ pub struct Enrolment {
 /// The way from the box to the Internet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WayOut {
+    /// The machine has no port for the line.
+    Portless,
     /// Nothing is at the other end of the cable, or there is none.
     Unplugged,
+    /// The line gives the box an address of the school's own network.
+    Crossed,
     /// A cable, and nobody who gives the box an address: it may be in the wrong port.
     Unaddressed,
     /// Nothing is known against it.

@@ -8,6 +8,7 @@
 //! host names come from whoever sits at the keyboard.
 
 mod adoption;
+mod chores;
 mod client;
 mod commune;
 mod custody;
@@ -36,6 +37,7 @@ mod telephone;
 mod texts;
 
 pub use adoption::{AdoptedPointLine, AdoptionRoom, HeardPoint, Points, SaidOfPoint};
+pub use chores::{Chore, ChoreLine, ChoreRoom, ChoreState};
 pub use commune::{CommuneDesk, CommuneRoom, CommuneWish};
 pub use custody::{Custody, KeptField};
 pub use devices::{DeviceList, DeviceRoom};

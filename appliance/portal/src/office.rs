@@ -8,8 +8,8 @@ use model::{
 };
 
 use crate::{
-    AdoptionRoom, CommuneRoom, DeviceRoom, HubRoom, InstallRoom, KeyRoom, LessonRoom, LineRoom, NetworkRoom,
-    PreparationRoom, ReadingRoom, TelephoneRoom,
+    AdoptionRoom, ChoreRoom, CommuneRoom, DeviceRoom, HubRoom, InstallRoom, KeyRoom, LessonRoom, LineRoom,
+    NetworkRoom, PreparationRoom, ReadingRoom, TelephoneRoom,
 };
 
 /// The part of the box that keeps people, sessions and requests. Its calls block: for files, and for a secret that is
@@ -27,6 +27,7 @@ pub trait Office:
     + InstallRoom
     + HubRoom
     + LineRoom
+    + ChoreRoom
     + Send
     + Sync
 {

@@ -67,6 +67,11 @@ pub(crate) fn locked_categories() -> BTreeSet<Category> {
     LOCKED.iter().filter_map(|category| category.parse().ok()).collect()
 }
 
+/// The categories that every built-in profile refuses: what a hub calls the workspace is open to nobody where it stands in one of these.
+pub(crate) fn refused_to_all() -> BTreeSet<Category> {
+    REFUSED_TO_ALL.iter().filter_map(|category| category.parse().ok()).collect()
+}
+
 /// `None` only for a name or category that does not parse: a test builds them all.
 fn build(name: &str, is_for_pupils: bool) -> Option<Profile> {
     let beyond = if is_for_pupils { REFUSED_TO_PUPILS } else { &[] };
@@ -87,6 +92,7 @@ mod tests {
     #[test]
     fn what_is_locked_is_refused_to_all() {
         assert_eq!(locked_categories().len(), LOCKED.len());
+        assert_eq!(refused_to_all().len(), REFUSED_TO_ALL.len());
         for category in LOCKED {
             assert!(REFUSED_TO_ALL.contains(category), "{category}");
         }

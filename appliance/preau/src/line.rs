@@ -7,9 +7,10 @@ use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use addressing::{FixedLine, FixedLineError, LinePart};
+use addressing::{FixedLine, FixedLineError, LinePart, School};
+use ipnet::{IpNet, Ipv4Net};
 use portal::{LineFault, LineSeat, LineShown, TypedLine};
-use system::addresses::own_addresses;
+use system::addresses::{addresses_of, own_addresses};
 use system::private::PrivateFolder;
 
 use crate::config::{Config, LineChoice, Network};
@@ -91,6 +92,15 @@ impl LineDesk {
         LineSeat { shown: show(&choice), is_typed, is_in_force }
     }
 
+    /// Whether the port of the line has an address out of the school's own networks: both cables lead to one place, or the router
+    /// on the line gives the same addresses as the box. The school's port goes on as it was: its routes come first.
+    pub(crate) fn is_crossed(&self) -> bool {
+        let wan = self.network.firewall.intent().wan.to_string();
+        let seats = addresses_of(&wan).unwrap_or_default();
+        let mut seats = seats.into_iter().filter_map(|(at, mask)| IpNet::with_netmask(at, mask).ok());
+        seats.any(|seat| is_of_school(seat, &self.network.school))
+    }
+
     /// Reads what somebody has typed.
     ///
     /// # Errors
@@ -139,6 +149,15 @@ pub(crate) fn describe(choice: &LineChoice) -> String {
     }
 }
 
+/// Whether a machine with this address is in one of the school's networks, or these are in its own.
+fn is_of_school(seat: IpNet, school: &School) -> bool {
+    let overlaps = |inside: Ipv4Net, line: Ipv4Net| inside.contains(&line) || line.contains(&inside.trunc());
+    match seat {
+        IpNet::V4(line) => school.ipv4_networks().into_iter().any(|inside| overlaps(inside, line.trunc())),
+        IpNet::V6(line) => school.ipv6.is_some_and(|(inside, _)| inside.contains(&line.addr())),
+    }
+}
+
 fn show(choice: &LineChoice) -> LineShown {
     match choice {
         LineChoice::Dhcp => LineShown::Dhcp,
@@ -170,6 +189,27 @@ mod tests {
 
     fn typed<'t>(address: &'t str, gateway: &'t str, resolvers: &'t str) -> TypedLine<'t> {
         TypedLine::Fixed { address, gateway, resolvers }
+    }
+
+    /// Both cables in one switch, or a router on the line that gives the box's own addresses.
+    #[test]
+    fn a_line_in_the_schools_own_network_is_noticed() {
+        let data = tempfile::tempdir().unwrap();
+        let desk = desk(data.path());
+        assert!(!desk.is_crossed(), "this machine has no such port");
+        for (seat, expected) in [
+            ("10.77.0.123/24", true),
+            ("10.77.0.123/32", true),
+            ("10.0.0.5/8", true),
+            ("10.77.1.5/24", false),
+            ("192.168.1.20/24", false),
+            ("fd77::5/64", true),
+            ("fd77::5/128", true),
+            ("2001:db8::5/64", false),
+            ("fe80::5/64", false),
+        ] {
+            assert_eq!(is_of_school(seat.parse().unwrap(), &desk.network.school), expected, "{seat}");
+        }
     }
 
     #[test]

@@ -22,7 +22,7 @@ use crate::data_folder;
 use crate::policy_command::School;
 
 use records::Records;
-pub(crate) use table::word;
+pub(crate) use table::{report, word};
 use targets::Plan;
 pub(crate) use targets::doors;
 
@@ -43,7 +43,8 @@ pub(crate) fn filter(arguments: &SelftestArguments) -> anyhow::Result<ExitCode> 
         show(&run, arguments)?;
     }
     if let Some(file) = &arguments.report {
-        let page = SelftestReport::of(&table::report(&run, &config.school)).render();
+        let school = &config.school;
+        let page = SelftestReport::of(&report(&run, &school.timezone, school.helpdesk.as_deref())).render();
         std::fs::write(file, page).with_context(|| format!("cannot write {}", file.display()))?;
     }
     Ok(if run.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -1,5 +1,6 @@
 //! Access points that were plugged in, and that somebody adopted on the pages.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use model::{AccessPointName, Mac, PersonAct, PersonDeed, PersonName, RoomName, Sought, Timestamp};
@@ -34,6 +35,26 @@ pub struct AdoptedPoint {
     pub by: PersonName,
     /// When.
     pub at: Timestamp,
+    /// The key that it was prepared with, where the box has drawn another one since. Adopting it gives it none.
+    pub former_key: Option<FormerKey>,
+}
+
+/// A key by which an access point proved itself, in hexadecimal digits, and which counts for nothing else any more. In no log.
+#[derive(Clone, PartialEq, Eq)]
+pub struct FormerKey(String);
+
+impl FormerKey {
+    /// The key.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for FormerKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FormerKey(…)")
+    }
 }
 
 impl Store {
@@ -43,7 +64,7 @@ impl Store {
     /// [`StoreError`] when the file cannot be read.
     pub fn adopted_points(&self) -> Result<Vec<AdoptedPoint>, StoreError> {
         let mut query = self.connection.prepare_cached(
-            "SELECT name, mac, room, radio, channel, address, certificate, by, adopted_ms FROM adopted_point ORDER BY name",
+            "SELECT name, mac, room, radio, channel, address, certificate, by, adopted_ms, former_key FROM adopted_point ORDER BY name",
         )?;
         let points = query.query_map((), read_point)?.collect::<Result<_, _>>()?;
         Ok(points)
@@ -142,6 +163,7 @@ fn read_point(row: &Row<'_>) -> rusqlite::Result<AdoptedPoint> {
         certificate: row.get(6)?,
         by: parse(7, &text(7)?)?,
         at: Timestamp::from_unix_ms(row.get(8)?),
+        former_key: row.get::<_, Option<String>>(9)?.map(FormerKey),
     })
 }
 
@@ -161,6 +183,7 @@ mod tests {
             certificate: [number; 32],
             by: "M. Petit".parse().unwrap(),
             at: at(0),
+            former_key: None,
         }
     }
 
@@ -188,6 +211,34 @@ mod tests {
         assert_eq!(deeds, ["adopt-point", "adopt-point", "release-point"]);
         assert!(matches!(&acts[0].act.deed, PersonDeed::AdoptPoint { words }
             if words.as_str().starts_with("borne-01: 02:aa:00:00:00:01, room CM2, 0101")));
+    }
+
+    /// What was adopted goes on with the key that it has; what is adopted anew has the one that counts.
+    #[test]
+    fn another_key_leaves_those_that_were_adopted_the_one_before() {
+        let (_folder, mut store) = open();
+        let by = "M. Petit".parse().unwrap();
+        store.adopt_point(&point(1), None).unwrap();
+        let none = store.renew_adoption_key("b2", at(1), (&by, None)).unwrap_err();
+        assert!(matches!(none, PersonError::Unknown), "it has drawn none");
+        assert_eq!(store.adopted_points().unwrap(), [point(1)]);
+        store.keep_adoption_key("a1", at(0)).unwrap();
+        let formers = |store: &Store| -> Vec<Option<String>> {
+            let points = store.adopted_points().unwrap().into_iter();
+            points.map(|point| point.former_key.map(|key| key.reveal().to_owned())).collect()
+        };
+        store.renew_adoption_key("b2", at(1), (&by, None)).unwrap();
+        assert_eq!(store.adoption_key().unwrap().as_deref(), Some("b2"));
+        assert_eq!(formers(&store), [Some("a1".to_owned())]);
+        store.adopt_point(&point(2), None).unwrap();
+        store.renew_adoption_key("c3", at(2), (&by, None)).unwrap();
+        assert_eq!(formers(&store), [Some("a1".to_owned()), Some("b2".to_owned())], "each has its own");
+        store.adopt_point(&point(1), None).unwrap();
+        assert_eq!(formers(&store), [None, Some("b2".to_owned())]);
+        let acts = store.waiting_person_acts(9).unwrap();
+        let renewed = acts.iter().filter(|waiting| waiting.act.deed.as_str() == "renew-adoption-key");
+        assert_eq!(renewed.count(), 2);
+        assert!(!format!("{acts:?} {:?}", store.adopted_points().unwrap()).contains("b2"), "it is in no log");
     }
 
     #[test]

@@ -44,7 +44,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use migrations::migrate;
 
-pub use adopted_points::{ADOPTED_POINTS_MAX, AdoptedPoint};
+pub use adopted_points::{ADOPTED_POINTS_MAX, AdoptedPoint, FormerKey};
 pub use commune::{CommuneDocument, CommuneError};
 pub use devices::{AddDeviceError, Added};
 pub use failures::{NameHash, Tally};

@@ -319,6 +319,8 @@ const STEPS: &[&str] = &[
          key TEXT NOT NULL,
          drawn_ms INTEGER NOT NULL
      ) STRICT;",
+    // The key that an access point was prepared with, where the box has drawn another one since.
+    "ALTER TABLE adopted_point ADD COLUMN former_key TEXT;",
 ];
 
 /// Reads the number of steps that a program has to know.

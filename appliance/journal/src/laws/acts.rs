@@ -386,7 +386,8 @@ fn the_format_of_what_people_do_is_the_golden_file() {
 #[test]
 fn an_alteration_has_the_number_of_its_place() {
     let words = "renew-wifi-key take-wifi-key change-rooms plan-lesson drop-plan keep-report join-hub prepare
-                 drop-preparation change-line take-adoption-key";
+                 drop-preparation change-line take-adoption-key do-now
+                 renew-adoption-key";
     let first: Vec<_> = words.split_whitespace().map(|word| Alteration::read(word).unwrap()).collect();
     assert_eq!(Alteration::ALL[..first.len()], first);
     for (number, what) in (0_u8..).zip(Alteration::ALL) {

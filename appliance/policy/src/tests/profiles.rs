@@ -1,8 +1,8 @@
 //! What a profile shows by itself.
 
-use model::{Fault, UnknownDevice};
+use model::{Fault, Layer, UnknownDevice};
 
-use super::school::{device, host, page, profile, say, snapshot, unknown};
+use super::school::{device, host, page, profile, rule, say, snapshot, unknown};
 use crate::{Denial, Mode, Profile, Rulebook, SafeSearch, Target, YouTube};
 
 fn school() -> Rulebook {
@@ -98,6 +98,54 @@ fn each_mode_shows_less() {
             assert_eq!(say(&snapshot, device(profile), host(name)), expected, "{profile} {name}");
         }
     }
+}
+
+/// Whoever has broken into a hub could call any site the workspace: what a list closes stays closed, whatever the mode.
+#[test]
+fn a_workspace_that_the_hub_has_named_opens_nothing_that_a_list_closes() {
+    let hosts = ["ent.example", "casino.example", "games.example", "adult.example", "encyclopedia.example"];
+    let own = Rulebook { workspace: hosts.map(|host| host.parse().unwrap()).into(), ..school() };
+    let barred = ["gambling", "nowhere"].map(|category| category.parse().unwrap());
+    let sent = Rulebook { barred: Some(barred.into()), ..own.clone() };
+    for (profile, name, by_the_box, by_the_hub) in [
+        ("elementaire", "www.ent.example", "permit ent ent.example", "permit ent ent.example"),
+        ("projecteur", "www.ent.example", "permit ent ent.example", "permit ent ent.example"),
+        // Closed to everybody, also to those whose profile shows nothing but the workspace, or does not refuse it.
+        ("projecteur", "casino.example", "permit ent casino.example", "refuse gambling casino.example"),
+        ("adulte", "www.casino.example", "permit ent casino.example", "refuse gambling casino.example"),
+        // Closed to some.
+        ("classe", "games.example", "permit ent games.example", "refuse games games.example"),
+        ("adulte", "games.example", "permit ent games.example", "permit ent games.example"),
+        // A white list opens what it opened before.
+        (
+            "maternelle",
+            "encyclopedia.example",
+            "permit ent encyclopedia.example",
+            "permit ent encyclopedia.example",
+        ),
+        (
+            "maternelle",
+            "chat.encyclopedia.example",
+            "permit ent encyclopedia.example",
+            "refuse social_networks chat.encyclopedia.example",
+        ),
+    ] {
+        for (rulebook, expected) in [(&own, by_the_box), (&sent, by_the_hub)] {
+            assert_eq!(say(&snapshot(rulebook), device(profile), host(name)), expected, "{profile} {name}");
+        }
+    }
+    // A lock is stronger whoever has named it, and a rule of the commune opens what a lock closes: with a reason, an end and a record.
+    for rulebook in [&own, &sent] {
+        let locked = Rulebook { locked: ["adult".parse().unwrap()].into(), ..rulebook.clone() };
+        let asked = || host("adult.example");
+        let closed = "refuse locked adult adult.example";
+        assert_eq!(say(&snapshot(&locked), device("elementaire"), asked()), closed);
+        let rules = vec![rule(Layer::Commune, "permit adult.example")];
+        let ruled = snapshot(&Rulebook { rules, ..locked });
+        assert_eq!(say(&ruled, device("elementaire"), asked()), "permit commune adult.example");
+    }
+    // That a list has no such category is nobody's mistake.
+    assert!(!snapshot(&sent).missing_categories().iter().any(|category| category.as_str() == "nowhere"));
 }
 
 #[test]

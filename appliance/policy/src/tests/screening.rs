@@ -64,6 +64,24 @@ fn an_alias_is_judged_as_far_as_the_permit_does_not_cover_it() {
     }
 }
 
+/// Nor does it lead to what a list closes.
+#[test]
+fn a_workspace_that_the_hub_has_named_stands_on_nothing_that_a_list_closes() {
+    let of = |barred: Option<&[&str]>| {
+        let barred = barred.map(|all| all.iter().map(|category| category.parse().unwrap()).collect());
+        let workspace = vec!["ent.example".parse().unwrap()];
+        let profiles = vec![profile("elementaire", &["gambling"])];
+        snapshot(&Rulebook { profiles, workspace, barred, ..Rulebook::default() })
+    };
+    let alias = "casino.example".parse().unwrap();
+    let ask = |snapshot: &Snapshot| say(snapshot, "elementaire", "www.ent.example", Finding::Alias(&alias));
+    assert_eq!(ask(&of(None)), "holds");
+    assert_eq!(ask(&of(Some(&["gambling"]))), "refuse gambling casino.example");
+    let cdn = "cdn.example".parse().unwrap();
+    let sent = of(Some(&["gambling"]));
+    assert_eq!(say(&sent, "elementaire", "www.ent.example", Finding::Alias(&cdn)), "holds");
+}
+
 #[test]
 fn addresses_are_judged_by_their_lines() {
     let snapshot = school(&[]);

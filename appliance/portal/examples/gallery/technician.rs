@@ -6,9 +6,10 @@ use portal::pages::people::{
     DevicesPage, InstallPage, LinePage, NetworksPage, PapersPage, PointsPage, TechnicianPage, TelephonePage,
 };
 use portal::{
-    AccessPoint, AdoptedPointLine, Certificates, DeviceList, Diagnosis, Disk, Health, HeardPoint, Language,
-    Line, LineFault, LineSeat, LineShown, Machine, NewCodes, Points, ReleaseStage, RoomKeys, Sealing,
-    ShownKey, Status, SystemRelease, TelephoneState, Trouble, TypedLine, WaitingRelease, WifiStatus,
+    AccessPoint, AdoptedPointLine, Certificates, Chore, ChoreLine, ChoreState, DeviceList, Diagnosis, Disk,
+    Health, HeardPoint, Language, Line, LineFault, LineSeat, LineShown, Machine, NewCodes, Points,
+    ReleaseStage, RoomKeys, Sealing, ShownKey, Status, SystemRelease, TelephoneState, Trouble, TypedLine,
+    WaitingRelease, WifiStatus,
 };
 
 use super::{Error, NOW_MS, Write, place, status};
@@ -27,8 +28,19 @@ pub(crate) fn write_technicians(language: Language, write: Write<'_>) -> Result<
     };
     let show = |status: &Status, diagnosis: &Diagnosis| {
         let token = "jeton";
-        TechnicianPage { place: &place, person: &person, status, diagnosis, token, new_points: 1 }
-            .render(language)
+        let states = [ChoreState::Failed, ChoreState::Running, ChoreState::Free, ChoreState::Free];
+        let chores = Chore::ALL.into_iter().zip(states).map(|(chore, state)| ChoreLine { chore, state });
+        let chores: Vec<_> = chores.collect();
+        let page = TechnicianPage {
+            place: &place,
+            person: &person,
+            status,
+            diagnosis,
+            token,
+            new_points: 1,
+            chores: &chores,
+        };
+        page.render(language)
     };
     write("technician", show(&status, &good))?;
     let mut broken = status.clone();
@@ -39,7 +51,7 @@ pub(crate) fn write_technicians(language: Language, write: Write<'_>) -> Result<
         name: name.to_owned(),
         status,
         wrong_keys,
-        is_troubled: wrong_keys > 0,
+        trouble: (wrong_keys > 0).then(|| "the channel is refused".to_owned()),
     });
     let machine = Machine { temperature_c: Some(84), memory_free_bytes: 200_000_000, ..good.machine.clone() };
     let sealing = Some(Sealing { has_readers: false, waits_since: None });
@@ -165,6 +177,7 @@ fn write_points(language: Language, place: &Place, person: &Person, write: Write
         room: "CM2".parse()?,
         by: person.name.clone(),
         at: Timestamp::from_unix_ms(NOW_MS),
+        has_former_key: true,
     };
     let points = Points {
         has_key: true,
@@ -186,6 +199,7 @@ fn diagnosis() -> Diagnosis {
         at: Some(at),
         line: Some(Line::Up),
         line_seat: None,
+        is_school_unplugged: false,
         disk: Some(Disk {
             free_bytes: 180_000_000_000,
             reserved_bytes: 134_000_000,

@@ -15,6 +15,8 @@ pub struct Console<'a> {
     pub enrolment: Option<&'a Enrolment>,
     /// The address of its hub, and the school that it is there; `None` where it is nobody's.
     pub hub: Option<(&'a str, &'a str)>,
+    /// The fingerprint of the box's authority: who gives the certificate to a device compares it here, where nobody on the wire has a hand in it.
+    pub fingerprint: Option<&'a str>,
 }
 
 /// A paragraph of the screen.
@@ -98,10 +100,18 @@ impl Console<'_> {
             lines.push(ConsoleLine { tone: "neutral", text });
         }
         let mut findings = diagnose(language, &self.status.without_names(), &self.diagnosis.without_names());
-        findings.retain(|finding| matches!(finding.level, "bad" | "warning"));
+        // What is in the way of an enrolment is told above.
+        let is_told = |finding: &Finding| {
+            finding.lines.first().is_some_and(|text| lines.iter().any(|line| line.text == *text))
+        };
+        findings.retain(|finding| matches!(finding.level, "bad" | "warning") && !is_told(finding));
         // The order of the page stays within each.
         findings.sort_by_key(|finding| finding.level != "bad");
         lines.extend(findings.into_iter().map(describe));
+        lines.extend(self.fingerprint.map(|fingerprint| ConsoleLine {
+            tone: "neutral",
+            text: language.say_with("console-certificate", &[("fingerprint", fingerprint)]),
+        }));
         lines
     }
 }
@@ -130,24 +140,46 @@ mod tests {
             name: "borne-cm2".to_owned(),
             status: WifiStatus::Unreachable { since: model::Timestamp::from_unix_ms(0) },
             wrong_keys: 0,
-            is_troubled: true,
+            trouble: Some("borne-cm2 does not take the key".to_owned()),
         }];
         let step = EnrolmentStep::Failed(Setback::Wrong);
         let enrolment = Enrolment { way: WayOut::Unplugged, step };
         let enrolment = Some(&enrolment);
-        let lines = Console { status: &status, diagnosis: &diagnosis, enrolment, hub: None }.lines();
+        let (hub, fingerprint) = (None, Some("0A:F3"));
+        let lines = Console { status: &status, diagnosis: &diagnosis, enrolment, hub, fingerprint }.lines();
+        let last = lines.last().unwrap();
+        assert!(last.tone == "neutral" && last.text.ends_with("0A:F3"), "{last:?}");
         let text: Vec<&str> = lines.iter().map(|line| line.text.as_str()).collect();
         assert!(text[0].contains("attend le code") && text[1].contains("Pas de ligne"), "{text:?}");
         let text = text.join("\n");
         assert!(!text.contains("borne-cm2") && !text.contains("192.0.2.53"), "{text}");
         assert!(text.contains("Le web est fermé"), "{text}");
         let tones: Vec<&str> = lines.iter().skip(3).map(|line| line.tone).collect();
+        let tones = &tones[..tones.len() - 1];
         assert!(tones.is_sorted_by_key(|tone| *tone != "bad"), "{tones:?}");
         let hub = Some(("https://hub.commune.example:443", "École Jules-Ferry"));
-        let lines = Console { status: &status, diagnosis: &diagnosis, enrolment: None, hub }.lines();
+        let (enrolment, fingerprint) = (None, None);
+        let lines = Console { status: &status, diagnosis: &diagnosis, enrolment, hub, fingerprint }.lines();
         assert!(lines[0].text.contains("Le web est fermé"), "{lines:?}");
         let whose = &lines[1].text;
         assert!(whose.contains("hub.commune.example") && whose.contains("Jules-Ferry"), "{lines:?}");
+    }
+
+    /// A screen has few rows.
+    #[test]
+    fn what_is_in_the_way_is_told_once() {
+        let (status, mut diagnosis) = (samples::status(), samples::diagnosis());
+        diagnosis.line = Some(Line::Crossed);
+        diagnosis.is_school_unplugged = true;
+        let enrolment = Enrolment { way: WayOut::Crossed, step: EnrolmentStep::Waiting };
+        for enrolment in [Some(&enrolment), None] {
+            let console =
+                Console { status: &status, diagnosis: &diagnosis, enrolment, hub: None, fingerprint: None };
+            let text: Vec<String> = console.lines().into_iter().map(|line| line.text).collect();
+            let text = text.join("\n");
+            assert_eq!(text.matches("réseau même de l’école").count(), 1, "{text}");
+            assert!(text.contains("Rien au bout des câbles de l’école"), "{text}");
+        }
     }
 
     #[test]

@@ -112,10 +112,13 @@ pub(super) fn tell(language: Language, enrolment: &Enrolment) -> Told {
         EnrolmentStep::Done(_) | EnrolmentStep::Unpeopled(_) | EnrolmentStep::Restarting
     );
     let way = match enrolment.way {
-        WayOut::Unplugged if !is_done => Some("enrol-way-unplugged"),
-        WayOut::Unaddressed if !is_done => Some("enrol-way-unaddressed"),
-        WayOut::Unplugged | WayOut::Unaddressed | WayOut::Open => None,
+        WayOut::Portless => Some("enrol-way-portless"),
+        WayOut::Unplugged => Some("enrol-way-unplugged"),
+        WayOut::Crossed => Some("enrol-way-crossed"),
+        WayOut::Unaddressed => Some("enrol-way-unaddressed"),
+        WayOut::Open => None,
     };
+    let way = way.filter(|_| !is_done);
     let setback = setback.map(Setback::key);
     let troubles = way.into_iter().chain(setback).map(|key| language.say(key)).collect();
     Told { headline: language.say(headline), lines, troubles }
@@ -159,6 +162,14 @@ mod tests {
     fn what_is_in_the_way_is_said_with_what_to_do() {
         let wrong = page(EnrolmentStep::Failed(Setback::Used), WayOut::Unplugged, None);
         assert!(wrong.contains("Pas de ligne") && wrong.contains("a déjà servi"), "{wrong}");
+        for (way, words) in [
+            (WayOut::Portless, "pas de port Internet"),
+            (WayOut::Crossed, "réseau même de l’école"),
+            (WayOut::Unaddressed, "personne ne donne d’adresse"),
+        ] {
+            let told = page(EnrolmentStep::Waiting, way, None);
+            assert!(told.contains(words), "{way:?}: {told}");
+        }
         let typed = page(EnrolmentStep::Failed(Setback::Used), WayOut::Open, Some(Setback::Code));
         assert!(typed.contains("mal tapé") && !typed.contains("a déjà servi"), "{typed}");
         let done = page(EnrolmentStep::Done("École".to_owned()), WayOut::Unplugged, None);

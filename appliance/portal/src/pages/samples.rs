@@ -1,5 +1,7 @@
 //! One of everything that pages show, for tests.
 
+mod chores;
+
 use std::sync::Arc;
 
 use model::{
@@ -19,6 +21,8 @@ use crate::{
     RoutineDay, SeenDevice, SelftestOutcome, SelftestStatus, Service, Setback, Status, Summary, Trial,
     TrialKind, UpdateOutcome, UpdateStatus, Upstream, WayOut, WifiStatus, Wish,
 };
+
+pub(crate) use chores::{chores, selftest_run};
 
 pub(crate) fn place() -> Place {
     Place {
@@ -51,6 +55,8 @@ pub(crate) fn enrolments() -> Vec<(&'static str, Enrolment)> {
         ("waiting", step(WayOut::Open, EnrolmentStep::Waiting)),
         ("unplugged", step(WayOut::Unplugged, EnrolmentStep::Waiting)),
         ("unaddressed", step(WayOut::Unaddressed, EnrolmentStep::Failed(Setback::Silent))),
+        ("crossed", step(WayOut::Crossed, EnrolmentStep::Waiting)),
+        ("portless", step(WayOut::Portless, EnrolmentStep::Waiting)),
         ("asking", step(WayOut::Open, EnrolmentStep::Asking)),
         ("inheriting", step(WayOut::Open, EnrolmentStep::Inheriting(None))),
         ("inheriting-late", step(WayOut::Open, EnrolmentStep::Inheriting(Some(Setback::HubBroken)))),
@@ -372,12 +378,13 @@ pub(crate) fn diagnosis() -> crate::Diagnosis {
         name: name.to_owned(),
         status,
         wrong_keys: 0,
-        is_troubled: false,
+        trouble: None,
     };
     crate::Diagnosis {
         at: Some(at(0)),
         line: Some(crate::Line::Up),
         line_seat: Some(crate::LineSeat { is_in_force: true, ..line_seat() }),
+        is_school_unplugged: false,
         disk: Some(crate::Disk {
             free_bytes: 180_000_000_000,
             reserved_bytes: 134_000_000,
@@ -712,6 +719,7 @@ pub(crate) fn points() -> crate::Points {
         room: "CM2".parse().unwrap(),
         by: head().name,
         at: at(0),
+        has_former_key: true,
     };
     crate::Points {
         has_key: true,

@@ -21,6 +21,8 @@ const WITH_CHARACTERS_MAX: usize = 30;
 #[derive(Clone, Copy, Debug)]
 pub struct SelftestReport<'r> {
     run: &'r SelftestRun,
+    /// Most lines of what is open, and of what was not tested.
+    lines_max: [usize; 2],
 }
 
 #[derive(Template)]
@@ -51,13 +53,19 @@ impl<'r> SelftestReport<'r> {
     /// The report of a run.
     #[must_use]
     pub fn of(run: &'r SelftestRun) -> Self {
-        Self { run }
+        Self { run, lines_max: [OPEN_MAX, UNTESTED_MAX] }
+    }
+
+    /// The same with every line, however many sheets that takes.
+    #[must_use]
+    pub fn whole(self) -> Self {
+        Self { lines_max: [usize::MAX; 2], ..self }
     }
 
     /// The whole page.
     #[must_use]
     pub fn render(self) -> String {
-        let run = self.run;
+        let (run, [open_max, untested_max]) = (self.run, self.lines_max);
         let is_unproven =
             run.lines.iter().any(|line| line.family == "control" && line.outcome == "not-tested");
         let (tone, verdict) = match (run.is_whole, run.is_good) {
@@ -76,8 +84,8 @@ impl<'r> SelftestReport<'r> {
                 Twice::of(|language| language.say_with("selftest-report-helpdesk", &[("helpdesk", helpdesk)]))
             }),
             rows: FAMILIES.iter().filter_map(|family| self.row(family)).collect(),
-            open: self.describe("fail", OPEN_MAX),
-            untested: self.describe("not-tested", UNTESTED_MAX),
+            open: self.describe("fail", open_max),
+            untested: self.describe("not-tested", untested_max),
         })
     }
 

@@ -395,8 +395,7 @@ fn a_list_held_back_says_what_it_lost_and_what_to_do() {
     let page =
         Home { place: &place, status: &status, visitor: &visitor, client, prepared: &[], enrolment: None };
     let text = visible_text(&page.render(Language::English));
-    for expected in
-        ["4,600,000 lines in force, 12 in the list held back", "preau blocklist accept", "Next attempt"]
+    for expected in ["4,600,000 lines in force, 12 in the list held back", "under “Do now”", "Next attempt"]
     {
         assert!(text.contains(expected), "{expected}: {text}");
     }
@@ -564,6 +563,8 @@ fn a_self_test_tells_no_more_than_fits_on_a_sheet() {
     let page = SelftestReport::of(&run).render();
     assert_eq!(page.matches("<li>").count(), 5 + 3, "{page}");
     assert!(page.contains("… et 6 de plus") && page.contains("… and 8 more"), "{page}");
+    let page = SelftestReport::of(&run).whole().render();
+    assert_eq!(page.matches("<li>").count(), 10 + 10, "{page}");
 }
 
 #[test]

@@ -60,6 +60,9 @@ pub(super) enum Page {
     Line,
     EnrolLine,
     PointsFiles,
+    Chore,
+    LastSelftest,
+    PointsKey,
 }
 
 /// Where a session is ended.
@@ -75,6 +78,7 @@ impl Page {
             LinePage::FRESH_PATH => Self::EnrolLine,
             LinePage::PATH => Self::Line,
             PointsPage::FILES_PATH => Self::PointsFiles,
+            PointsPage::KEY_PATH => Self::PointsKey,
             SignInPage::PATH => Self::SignIn,
             SIGN_OUT_PATH => Self::SignOut,
             SecretPage::PATH => Self::Secret,
@@ -106,6 +110,8 @@ impl Page {
             ReadingPage::EXTRACT_PATH => Self::ReadingExtract,
             TechnicianPage::PATH => Self::Technician,
             TechnicianPage::SUPPORT_PATH => Self::Support,
+            TechnicianPage::CHORE_PATH => Self::Chore,
+            TechnicianPage::SELFTEST_PATH => Self::LastSelftest,
             PointsPage::PATH => Self::Points,
             DevicesPage::PATH => Self::Devices,
             DevicesPage::REMOVE_PATH => Self::DevicesRemove,
@@ -137,7 +143,12 @@ impl Page {
             | Self::Line
             | Self::EnrolLine
             | Self::Devices => true,
-            Self::Teacher | Self::Head | Self::Journal | Self::Technician | Self::Networks => !is_post,
+            Self::Teacher
+            | Self::Head
+            | Self::Journal
+            | Self::Technician
+            | Self::LastSelftest
+            | Self::Networks => !is_post,
             Self::Lesson(page) => page.takes(is_post),
             Self::SignOut
             | Self::TeacherAnswer
@@ -165,6 +176,8 @@ impl Page {
             | Self::NetworkKey
             | Self::PointsSay
             | Self::PointsFiles
+            | Self::PointsKey
+            | Self::Chore
             | Self::Support => is_post,
         }
     }
@@ -207,6 +220,9 @@ impl Page {
             | Self::Seat
             | Self::Line
             | Self::PointsFiles
+            | Self::PointsKey
+            | Self::Chore
+            | Self::LastSelftest
             | Self::DevicesRemove => role.directs(),
             Self::Telephone => role.shows_codes(),
             Self::Why
@@ -233,8 +249,10 @@ impl Page {
             Self::Staff | Self::StaffReset | Self::StaffTelephone | Self::StaffRooms | Self::StaffDisable => {
                 StaffPage::PATH
             }
-            Self::Technician | Self::Support | Self::PointsSay => TechnicianPage::PATH,
-            Self::Points | Self::PointsRelease | Self::PointsFiles => PointsPage::PATH,
+            Self::Technician | Self::Support | Self::PointsSay | Self::Chore | Self::LastSelftest => {
+                TechnicianPage::PATH
+            }
+            Self::Points | Self::PointsRelease | Self::PointsFiles | Self::PointsKey => PointsPage::PATH,
             Self::Devices | Self::DevicesRemove => DevicesPage::PATH,
             Self::Networks | Self::NetworkFile | Self::NetworkKey => NetworksPage::PATH,
             Self::Install => InstallPage::PATH,

@@ -114,6 +114,9 @@ pub(super) fn answer(portal: &Portal, visit: &Visit, page: Page) -> Answer {
         | Page::Seat
         | Page::Line
         | Page::PointsFiles
+        | Page::PointsKey
+        | Page::Chore
+        | Page::LastSelftest
         | Page::Support => answer_signed(portal, visit, page),
     };
     outcome.unwrap_or_else(|trouble| tell(portal, visit, trouble, page.home()))
@@ -315,6 +318,8 @@ fn answer_as(signed: &Signed<'_>, page: Page, is_following: bool) -> Result<Answ
         Page::KeysRemove => signed.remove_key(),
         Page::Technician => Ok(signed.technician()),
         Page::Support => signed.support(),
+        Page::Chore => signed.do_chore(),
+        Page::LastSelftest => signed.last_selftest(),
         Page::Points if visit.is_post => signed.adopt_point(),
         Page::Points => signed.points(),
         Page::PointsRelease => signed.release_point(),
@@ -329,6 +334,7 @@ fn answer_as(signed: &Signed<'_>, page: Page, is_following: bool) -> Result<Answ
         Page::Line if visit.is_post => signed.change_line(),
         Page::Line => signed.line(),
         Page::PointsFiles => signed.point_files(),
+        Page::PointsKey => signed.renew_adoption_key(),
         Page::Why | Page::Enrol | Page::EnrolLine | Page::SignIn | Page::SignOut | Page::PointsSay => {
             Err(Trouble::Unknown)
         }

@@ -43,6 +43,15 @@ impl Signed<'_> {
         Ok(Answer::of(Content::Packed(FILES, bytes)))
     }
 
+    /// Another key, once she has said that she knows what it means.
+    pub(super) fn renew_adoption_key(&self) -> Result<Answer, Trouble> {
+        if self.visit.field(PointsPage::MEANT_FIELD).is_none() {
+            return Err(Trouble::Field);
+        }
+        self.portal.office.renew_adoption_key(self.visit.client, self.person)?;
+        Ok(Answer::see(PointsPage::PATH))
+    }
+
     pub(super) fn release_point(&self) -> Result<Answer, Trouble> {
         let name = self.read("borne")?;
         self.portal.office.release_point(self.visit.client, self.person, &name)?;

@@ -2,8 +2,9 @@
 
 use super::enrol::read_line;
 use super::people::{Answer, Content, Signed};
+use crate::pages::SelftestReport;
 use crate::pages::people::{InstallPage, LinePage, SeatPage, TechnicianPage};
-use crate::{JoinTrouble, LineTrouble, Trouble, TypedHub, TypedLine};
+use crate::{Chore, JoinTrouble, LineTrouble, Trouble, TypedHub, TypedLine};
 
 /// The name of the file for whoever helps from afar.
 const SUPPORT_FILE: &str = "preau-assistance.txt";
@@ -11,6 +12,7 @@ const SUPPORT_FILE: &str = "preau-assistance.txt";
 impl Signed<'_> {
     pub(super) fn technician(&self) -> Answer {
         let (status, diagnosis) = (self.portal.source.status(), self.portal.source.diagnosis());
+        let chores = self.portal.office.chores();
         let page = TechnicianPage {
             place: &self.portal.settings.place,
             person: self.person,
@@ -18,8 +20,27 @@ impl Signed<'_> {
             diagnosis: &diagnosis,
             token: &self.token,
             new_points: self.portal.office.count_heard(),
+            chores: &chores,
         };
         Answer::page(TechnicianPage::STATUS, page.render(self.visit.language))
+    }
+
+    /// Has something done at once that the box does by itself at its time.
+    pub(super) fn do_chore(&self) -> Result<Answer, Trouble> {
+        let chore = self.visit.field(TechnicianPage::CHORE_FIELD).and_then(Chore::read);
+        let chore = chore.ok_or(Trouble::Field)?;
+        if chore.has_to_be_meant() && self.visit.field(TechnicianPage::MEANT_FIELD).is_none() {
+            return Err(Trouble::Field);
+        }
+        self.portal.office.do_chore(self.visit.client, self.person, chore)?;
+        Ok(Answer::see(TechnicianPage::PATH))
+    }
+
+    /// What came of the last self-test, attack by attack: what `preau selftest history` says where there is a shell.
+    pub(super) fn last_selftest(&self) -> Result<Answer, Trouble> {
+        let mut run = self.portal.office.last_selftest()?;
+        run.helpdesk.clone_from(&self.portal.settings.place.helpdesk);
+        Ok(Answer::sheet(TechnicianPage::STATUS, SelftestReport::of(&run).whole().render()))
     }
 
     /// What putting in the release that waits means at this moment.

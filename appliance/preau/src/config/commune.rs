@@ -1,7 +1,7 @@
 //! What the commune may decide of a box's configuration, and what it may not: by the same reading as `preau check`.
 //!
 //! Invariant: nothing that it decides cuts a box from its hub, leads a device past its filter, names a file of the box's machine, or lets anybody read
-//! the journal. It opens sites by `[[ent]]` alone, and none that is locked.
+//! the journal. It opens sites by `[[ent]]` alone, and none that is locked, or that a list closes to whoever asks.
 
 use hub::configurations::Fault;
 use model::Uai;
@@ -294,6 +294,12 @@ mod tests {
         assert_eq!(config.school.timezone.iana_name(), Some("Indian/Reunion"));
         let hosts: Vec<&str> = config.filter.workspace.iter().map(|host| host.as_str()).collect();
         assert_eq!(hosts, ["ent.example"], "a list is replaced whole");
+        // What the hub has named is no way round the lists; what the box's own people have is theirs.
+        let barred = config.rulebook().barred.unwrap();
+        assert!(barred.iter().any(|category| category.as_str() == "drogue"), "{barred:?}");
+        for text in ["", "[school]\nname = \"École\"\n"] {
+            assert_eq!(Config::parse(&join(OWN, Some((7, text)))).unwrap().rulebook().barred, None);
+        }
         assert_eq!((config.wifi.networks.len(), config.served_workspaces.len()), (1, 1));
         assert!(config.network.is_some());
         // What is taken back is as it was.

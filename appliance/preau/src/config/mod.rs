@@ -34,6 +34,7 @@ use system::selftest::PlanTime;
 use wifi::lint::Place;
 use wifi::{AccessPoint, Country, Power, RoomNetwork};
 
+use crate::default_profiles::refused_to_all;
 use crate::list_source::ListSource;
 
 pub(crate) use certificates::{Certifier, ProofsBy};
@@ -115,6 +116,8 @@ pub(crate) struct Filter {
     pub(crate) rules: Vec<Rule>,
     /// The names of the school's online workspaces.
     pub(crate) workspace: Vec<DomainName>,
+    /// Whether the hub has sent them.
+    pub(crate) is_workspace_sent: bool,
     /// What may be used beside the web.
     pub(crate) services: Vec<Service>,
 }
@@ -301,12 +304,13 @@ impl Config {
 
     /// What the configuration says of the filter.
     pub(crate) fn rulebook(&self) -> Rulebook {
-        let Filter { profiles, locked, rules, workspace, services } = self.filter.clone();
+        let Filter { profiles, locked, rules, workspace, is_workspace_sent, services } = self.filter.clone();
         Rulebook {
             profiles,
             locked,
             rules,
             workspace,
+            barred: is_workspace_sent.then(refused_to_all),
             services,
             // Those under way are the state file's.
             lessons: Vec::new(),

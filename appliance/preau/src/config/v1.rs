@@ -52,10 +52,14 @@ const VERSION: u32 = 1;
 pub(super) fn read(text: &str) -> Result<Config, Vec<Problem>> {
     let decided = blank_own(text);
     let mut document = toml_span::parse(text).map_err(|error| problems(text, error.into()))?;
+    let mut is_workspace_sent = false;
     if let Some(decided) = &decided {
-        merge(&mut document, toml_span::parse(decided).map_err(|error| problems(text, error.into()))?);
+        let decided = toml_span::parse(decided).map_err(|error| problems(text, error.into()))?;
+        is_workspace_sent = decided.has_key("ent");
+        merge(&mut document, decided);
     }
-    let File(config) = File::deserialize(&mut document).map_err(|errors| problems(text, errors))?;
+    let File(mut config) = File::deserialize(&mut document).map_err(|errors| problems(text, errors))?;
+    config.filter.is_workspace_sent = is_workspace_sent;
     Ok(config)
 }
 
@@ -119,6 +123,7 @@ impl<'de> Deserialize<'de> for File {
                     locked,
                     rules,
                     workspace: workspaces.iter().flat_map(|keys| keys.hosts.iter().cloned()).collect(),
+                    is_workspace_sent: false,
                     services: services.finish()?,
                 },
                 wifi: wifi.finish()?,

@@ -13,6 +13,7 @@ use portal::{
 use resolver::{Resolver, Statistics};
 use system::clock::monotonic;
 
+use super::chores::Chores;
 use super::intent::List;
 use super::listeners::Listeners;
 use super::preparing::Prepared;
@@ -40,6 +41,7 @@ pub(crate) struct Board {
     prepared: Arc<Prepared>,
     reception: OnceLock<Arc<Reception>>,
     line_desk: OnceLock<LineDesk>,
+    chores: Arc<Chores>,
 }
 
 /// Whether the upstream resolvers answer, as far as the school's own questions show.
@@ -82,7 +84,18 @@ impl Board {
             prepared,
             reception: OnceLock::new(),
             line_desk: OnceLock::new(),
+            chores: Arc::default(),
         }
+    }
+
+    /// Who judges accesses, and the clock of the box.
+    pub(crate) fn judge(&self) -> (&Arc<Desk>, &Arc<dyn Clock>) {
+        (&self.desk, &self.clock)
+    }
+
+    /// What may be asked for at once.
+    pub(crate) fn chores(&self) -> &Arc<Chores> {
+        &self.chores
     }
 
     /// The list in force.

@@ -19,6 +19,7 @@ use sync::{HubFolder, NightState};
 use system::release::ReleaseReport;
 use system::release_shelf::ReleaseTrouble;
 use system::segments::Directory;
+use system::succession::KEPT_CONFIGURATION;
 use system::vault::Folder;
 use system::{machine, space};
 
@@ -43,7 +44,9 @@ pub(crate) struct ConditionKeeper {
     data: PathBuf,
     /// The interface of the line, where there is one.
     line: Option<String>,
-    /// What the box is on it.
+    /// The school's.
+    school: Option<String>,
+    /// What the box is on the line.
     line_desk: Option<LineDesk>,
     board: Arc<Board>,
     clock: Arc<dyn Clock>,
@@ -71,6 +74,7 @@ impl ConditionKeeper {
         Self {
             data: data.to_owned(),
             line: config.network.as_ref().map(|network| network.firewall.intent().wan.to_string()),
+            school: config.network.as_ref().map(|network| network.firewall.intent().lan.to_string()),
             line_desk: LineDesk::new(config, data),
             board: Arc::clone(board),
             clock: Arc::clone(clock),
@@ -112,10 +116,13 @@ impl ConditionKeeper {
         let now = self.clock.now();
         let machine::Condition { memory_bytes, memory_free_bytes, temperature_c, up_s } = machine::look();
         let line = self.line.as_deref().map(|interface| match machine::has_carrier(interface) {
+            Some(true) if self.line_desk.as_ref().is_some_and(LineDesk::is_crossed) => Line::Crossed,
             Some(true) => Line::Up,
             Some(false) => Line::Down,
-            None => Line::Unknown,
+            None => Line::Absent,
         });
+        let school = self.school.as_deref();
+        let is_school_unplugged = school.is_some_and(|port| machine::has_carrier(port) == Some(false));
         let disk = space::look(&self.data, now.at).ok().map(|outlook| Disk {
             free_bytes: outlook.free_bytes,
             reserved_bytes: outlook.reserved_bytes,
@@ -134,6 +141,7 @@ impl ConditionKeeper {
             at: now.plausible(),
             line,
             line_seat: self.line_desk.as_ref().map(LineDesk::look),
+            is_school_unplugged,
             disk,
             machine: Machine { memory_bytes, memory_free_bytes, temperature_c, up_s },
             certificates,
@@ -142,7 +150,8 @@ impl ConditionKeeper {
             release: Releases::look(&self.data, &self.report)
                 .as_ref()
                 .map(|releases| describe_releases(releases, now.at)),
-            configuration: describe_configuration(Note::read(&self.data)),
+            configuration: describe_configuration(Note::read(&self.data))
+                .or_else(|| self.data.join(KEPT_CONFIGURATION).exists().then_some(Configuration::Inherited)),
             access_points: points.into_iter().map(describe_point).collect(),
         }
     }
@@ -256,7 +265,7 @@ fn describe_point(line: wifi::Line) -> AccessPoint {
             _ => WifiStatus::Starting,
         },
         wrong_keys: line.wrong_keys as u64,
-        is_troubled: line.trouble.is_some(),
+        trouble: line.trouble,
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
@@ -14,6 +14,7 @@ use access::{Clock, Desk, Forgeries};
 use arc_swap::ArcSwap;
 use firewall::testers_networks;
 use journal::Journal;
+use portal::Chore;
 use proxy::{Destinations, Gate};
 use resolver::{Resolver, Upstream};
 use system::addresses::own_addresses;
@@ -22,7 +23,7 @@ use system::nft::FirewallKeeper;
 use system::sealing::Sealer;
 use system::selftest::{self, Nightly};
 use system::space;
-use system::updates::{State as UpdateState, Updater};
+use system::updates::{State as UpdateState, Updater, accept};
 
 use super::board::Board;
 use super::in_force::InForce;
@@ -32,6 +33,7 @@ use super::services::{Fence, FlowKeeper, NameKeeper, RefusalKeeper};
 use super::wifi::WifiKeepers;
 use super::{selftests, updates, upstreams};
 use crate::config::Config;
+use crate::data_folder::list_places;
 use crate::status_command::describe;
 
 /// How often devices and overrides are looked at. A teacher who opens a site watches the pupil's screen: seen in one
@@ -235,6 +237,7 @@ impl Rest {
         self.show_selftest();
         while stopped.recv_timeout(LIST_PERIOD) == Err(RecvTimeoutError::Timeout) {
             self.keep_list();
+            self.keep_chores();
             self.keep_updates();
             self.keep_selftest();
             rounds = rounds.wrapping_add(1);
@@ -305,6 +308,26 @@ impl Rest {
         }
     }
 
+    /// Hears who wants at once what is kept here. What is taken begins with the next steps of the same round.
+    fn keep_chores(&mut self) {
+        let chores = self.board.chores();
+        chores.offer(Chore::Selftest, true);
+        chores.follow(Chore::Selftest, self.nightly.is_running());
+        if chores.take(Chore::Selftest) {
+            self.nightly.hurry();
+        }
+        let Some(updater) = &mut self.updater else { return };
+        chores.offer(Chore::Lists, true);
+        chores.follow(Chore::Lists, updater.is_running());
+        if chores.take(Chore::Lists) {
+            updater.hurry(system::clock::now());
+        }
+        chores.offer(Chore::HeldList, updater.state().is_some_and(|state| state.held.is_some()));
+        if chores.take(Chore::HeldList) {
+            chores.end(Chore::HeldList, accept_list(&self.data, &self.config));
+        }
+    }
+
     fn show_selftest(&self) {
         self.board.show_selftest(selftests::describe(&self.nightly, &self.config.school.timezone));
     }
@@ -350,6 +373,19 @@ impl Rest {
         let destinations = destinations(&self.config);
         self.destinations.store(Arc::new(destinations.clone()));
         self.gate.swap_destinations(destinations);
+    }
+}
+
+/// Puts the list in force that is held back. Whether that was done.
+fn accept_list(data: &Path, config: &Config) -> bool {
+    let places = list_places(data, config.list_index.as_deref());
+    match accept(&places, system::clock::now()) {
+        Ok(()) => true,
+        Err(error) => {
+            let error = anyhow::Error::from(error);
+            tracing::error!("the list that is held back cannot be put in force: {error:#}");
+            false
+        }
     }
 }
 

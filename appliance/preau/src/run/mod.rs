@@ -6,6 +6,7 @@
 mod announcement;
 mod beginning;
 mod board;
+mod chores;
 mod complaints;
 mod condition;
 mod configurations;
@@ -42,9 +43,10 @@ pub(crate) mod wifi;
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 
 use access::{Clock, Desk, Testers};
 use anyhow::Context;
@@ -132,7 +134,7 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
         resolver: resolver.clone(),
         gate: Arc::clone(&gate),
         board: Arc::clone(&board),
-        office: open_office((&config, options), &data, &desk, &clock, &readings, (&radios, &heard), &larder),
+        office: open_office((&config, options), &data, &board, &readings, (&radios, &heard), &larder),
         identity: identity.clone(),
     };
     let (file, identity) = (options.config.as_deref(), identity.as_ref());
@@ -147,7 +149,7 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     let state = keeper::State { intent, journal, clock, watch, desk: judge, in_force: rules, readings };
     let fences = open_fences(&config, firewall, &services, &resolver, &board, dns.handle());
     let (reception, enroller) = open_reception(&config, options, &data, &board);
-    let besides = Besides::new(&config, options, &data, condition, identity, preparer, enroller);
+    let besides = Besides::new((&config, options), &data, (condition, enroller), identity, preparer, &board);
     let rest = keeper::Rest {
         nightly: selftests::plan(&config, options, &data),
         updater: updates::plan(&config, options.config.as_deref(), &data),
@@ -200,55 +202,64 @@ fn vitals(writer: &WriterThread, runtime: &Runtime, dns: &Runtime) -> Vec<Vital>
     ]
 }
 
-/// What is kept beside the classroom.
-struct Besides {
-    condition: ConditionKeeper,
-    addresses: Option<FixedAddressKeeper>,
-    nights: Nights,
-    /// Who orders releases of the machine's system, where another service puts them into place.
-    releases: Option<ReleaseKeeper>,
-    /// Who puts what the commune decides into the configuration file.
-    configurations: ConfigurationKeeper,
-    /// Where the state is, for what does not wait for the night.
-    data: PathBuf,
-    /// What the box shows by TLS.
-    identity: Option<Arc<pki::Identity>>,
-    preparer: Option<Preparer>,
-    /// Who looks at the files from the commune.
-    library: LibraryKeeper,
-    /// Who enrols a fresh box, and writes what its screen shows.
-    enroller: ReceptionKeeper,
-}
+/// What a thread does until it is told to stop.
+type Work = Box<dyn FnOnce(Receiver<()>) + Send>;
+
+/// What is kept beside the classroom, each with the name of its thread.
+struct Besides(Vec<(&'static str, Work)>);
 
 impl Besides {
     fn new(
-        config: &Config,
-        options: &RunOptions,
+        (config, options): (&Config, &RunOptions),
         data: &Path,
-        condition: ConditionKeeper,
+        (condition, enroller): (ConditionKeeper, ReceptionKeeper),
         identity: Option<&Arc<pki::Identity>>,
         (preparer, library): (Option<Preparer>, LibraryKeeper),
-        enroller: ReceptionKeeper,
+        board: &Board,
     ) -> Self {
-        let addresses = FixedAddressKeeper::new(config, data, options.dhcp_hosts.as_deref());
         let (report, zone) = (&options.release_report, &config.school.timezone);
-        let nights = Nights::new(data, report, zone.clone());
-        let order = options.release_order.as_deref();
-        let releases = order.map(|order| ReleaseKeeper::new(data, report, order, zone.clone()));
-        let configurations = ConfigurationKeeper::new(data, options.config.as_deref(), report);
-        let (data, identity) = (data.to_owned(), identity.cloned());
-        Self {
-            condition,
-            addresses,
-            nights,
-            releases,
-            configurations,
-            data,
-            identity,
-            preparer,
-            library,
-            enroller,
+        let mut besides = Self(Vec::new());
+        besides.add("condition", move |stopped| condition.keep(stopped));
+        besides.add("reception", move |stopped| enroller.keep(stopped));
+        if let Some(addresses) = FixedAddressKeeper::new(config, data, options.dhcp_hosts.as_deref()) {
+            besides.add("addresses", move |stopped| addresses.keep(stopped));
         }
+        let nights = Nights::new(data, report, zone.clone(), Arc::clone(board.chores()));
+        besides.add("nights", move |stopped| nights.keep(stopped));
+        // Where another service puts releases of the machine's system into place.
+        if let Some(order) = options.release_order.as_deref() {
+            let releases = ReleaseKeeper::new(data, report, order, zone.clone());
+            besides.add("releases", move |stopped| releases.keep(stopped));
+        }
+        let configurations = ConfigurationKeeper::new(data, options.config.as_deref(), report);
+        besides.add("configurations", move |stopped| configurations.keep(stopped));
+        if let Some(identity) = identity.cloned() {
+            let folder = HubFolder::new(data);
+            besides.add("web certificate", move |stopped| web_certificate::keep(&identity, &folder, stopped));
+        }
+        besides.add_channel(data);
+        besides.add("library", move |stopped| library.keep(stopped));
+        if let Some(preparer) = preparer {
+            besides.add("preparer", move |stopped| preparer.keep(stopped));
+        }
+        besides
+    }
+
+    /// What does not wait for the night, both ways.
+    fn add_channel(&mut self, data: &Path) {
+        let (of_speaker, of_listener) = (data.to_owned(), data.to_owned());
+        self.add("speaker", move |stopped| urgent::speak(&of_speaker, stopped));
+        self.add("listener", move |stopped| {
+            if let Err(error) = urgent::listen(&of_listener, stopped) {
+                tracing::error!(%error, "nothing is heard of the commune before the night");
+                // Whoever ends unasked ends the box: all else goes on.
+                let _told = stopped.recv();
+            }
+        });
+    }
+
+    fn add(&mut self, name: &'static str, work: impl FnOnce(&Receiver<()>) + Send + 'static) {
+        self.0.push((name, Box::new(move |stopped: Receiver<()>| work(&stopped))));
     }
 }
 
@@ -256,48 +267,12 @@ impl Besides {
 /// signs of life. From now on the box serves.
 fn keep_besides(
     keeper: &mut Keeper,
-    besides: Besides,
+    Besides(besides): Besides,
     supervisor: &Arc<Supervisor>,
     vitals: Vec<Vital>,
 ) -> anyhow::Result<()> {
-    let Besides {
-        condition,
-        addresses,
-        nights,
-        releases,
-        configurations,
-        data,
-        identity,
-        preparer,
-        library,
-        enroller,
-    } = besides;
-    keeper.add("condition", move |stopped| condition.keep(&stopped))?;
-    keeper.add("reception", move |stopped| enroller.keep(&stopped))?;
-    if let Some(addresses) = addresses {
-        keeper.add("addresses", move |stopped| addresses.keep(&stopped))?;
-    }
-    keeper.add("nights", move |stopped| nights.keep(&stopped))?;
-    if let Some(releases) = releases {
-        keeper.add("releases", move |stopped| releases.keep(&stopped))?;
-    }
-    keeper.add("configurations", move |stopped| configurations.keep(&stopped))?;
-    if let Some(identity) = identity {
-        let folder = HubFolder::new(&data);
-        keeper.add("web certificate", move |stopped| web_certificate::keep(&identity, &folder, &stopped))?;
-    }
-    let of_speaker = data.clone();
-    keeper.add("speaker", move |stopped| urgent::speak(&of_speaker, &stopped))?;
-    keeper.add("listener", move |stopped| {
-        if let Err(error) = urgent::listen(&data, &stopped) {
-            tracing::error!(%error, "nothing is heard of the commune before the night");
-            // Whoever ends unasked ends the box: all else goes on.
-            let _told = stopped.recv();
-        }
-    })?;
-    keeper.add("library", move |stopped| library.keep(&stopped))?;
-    if let Some(preparer) = preparer {
-        keeper.add("preparer", move |stopped| preparer.keep(&stopped))?;
+    for (name, work) in besides {
+        keeper.add(name, work)?;
     }
     if let Some(pulse) = Pulse::new(supervisor, vitals) {
         keeper.add("pulse", move |stopped| pulse.keep(&stopped))?;
@@ -409,12 +384,12 @@ fn open_desk(
 fn open_office(
     (config, options): (&Config, &RunOptions),
     data: &Path,
-    desk: &Arc<Desk>,
-    clock: &Arc<dyn Clock>,
+    board: &Board,
     readings: &Arc<Readings>,
     (radios, heard): (&Arc<Radios>, &Arc<HeardPoints>),
     larder: &Larder,
 ) -> Arc<Office> {
+    let (desk, clock) = board.judge();
     let office = Office::new(data, Arc::clone(desk), Arc::clone(clock), config.school.timezone.clone());
     let office = office.of_school(config.school.name.clone(), Arc::clone(readings));
     let office = office.with_points(PointPlan::new(Arc::clone(heard), &config.wifi));
@@ -425,7 +400,7 @@ fn open_office(
     let readers = config.journal_readers.iter().flatten().map(ToString::to_string);
     let office = office.with_readers(readers.collect());
     let office = office.with_lessons(config.lessons.minutes, Arc::clone(radios));
-    let office = office.with_release_report(&options.release_report);
+    let office = office.with_release_report(&options.release_report).with_chores(board.chores());
     Arc::new(office.with_larder(larder.clone()))
 }
 

@@ -2,15 +2,18 @@
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, SystemTime};
 
 use jiff::tz::TimeZone;
 use model::{ClockQuality, Timestamp};
+use portal::Chore;
 use replication::Night;
 use sync::{HubFolder, Limits, NightReport, Step, SyncError, Watch};
 use system::clock::{SystemClock, now};
 
+use super::chores::Chores;
 use crate::hub_night;
 
 /// How often it is looked whether the night is due: whoever enrols the box sees it at the hub before she has left.
@@ -38,6 +41,8 @@ pub(crate) struct Nights {
     tried: Option<Timestamp>,
     /// Which enrolment that was.
     enrolment: Option<SystemTime>,
+    /// Where somebody asks for one at once.
+    chores: Arc<Chores>,
 }
 
 /// Whoever ends the box ends a night with the next piece.
@@ -53,9 +58,10 @@ impl Watch for Stopping<'_> {
 
 impl Nights {
     /// Of the box with this data.
-    pub(crate) fn new(data: &Path, report: &Path, time_zone: TimeZone) -> Self {
+    pub(crate) fn new(data: &Path, report: &Path, time_zone: TimeZone, chores: Arc<Chores>) -> Self {
         let (folder, report) = (HubFolder::new(data), report.to_owned());
-        Self { data: data.to_owned(), report, folder, time_zone, told: None, tried: None, enrolment: None }
+        let (data, told, tried, enrolment) = (data.to_owned(), None, None, None);
+        Self { data, report, folder, time_zone, told, tried, enrolment, chores }
     }
 
     /// Keeps them until it is told to stop.
@@ -64,12 +70,16 @@ impl Nights {
             if stopped.recv_timeout(PERIOD) != Err(RecvTimeoutError::Timeout) {
                 return;
             }
-            if self.is_due() {
+            self.chores.offer(Chore::Sync, self.folder.is_enrolled());
+            if self.chores.take(Chore::Sync) || self.is_due() {
+                self.chores.begin(Chore::Sync);
                 let limits = limits_at(local_ms(now().unix_ms(), &self.time_zone));
                 let outcome = hub_night::sync(&self.data, &self.report, limits, &mut Stopping(stopped));
                 if matches!(outcome, Err(SyncError::Stopped)) {
                     return;
                 }
+                // Whoever does it by hand sees what comes of it.
+                self.chores.end(Chore::Sync, matches!(outcome, Ok(_) | Err(SyncError::Busy)));
                 // Where somebody does it by hand, nothing was tried.
                 if !matches!(outcome, Err(SyncError::Busy)) {
                     self.tried = Some(now());
@@ -168,7 +178,7 @@ mod tests {
     #[test]
     fn a_try_is_not_made_again_at_once_though_the_disk_knows_nothing_of_it() {
         let data = tempfile::tempdir().unwrap();
-        let mut nights = Nights::new(data.path(), Path::new(REPORT), TimeZone::UTC);
+        let mut nights = Nights::new(data.path(), Path::new(REPORT), TimeZone::UTC, Arc::default());
         let at = Timestamp::from_unix_ms;
         assert!(!nights.rests(at(0)));
         nights.tried = Some(at(1_000));
@@ -185,6 +195,6 @@ mod tests {
     #[test]
     fn a_box_that_is_not_enrolled_has_no_nights() {
         let data = tempfile::tempdir().unwrap();
-        assert!(!Nights::new(data.path(), Path::new(REPORT), TimeZone::UTC).is_due());
+        assert!(!Nights::new(data.path(), Path::new(REPORT), TimeZone::UTC, Arc::default()).is_due());
     }
 }

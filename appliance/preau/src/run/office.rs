@@ -5,6 +5,7 @@ mod commune;
 mod custody;
 mod devices;
 mod holding;
+mod hurrying;
 mod installing;
 mod joining;
 mod keys;
@@ -38,16 +39,17 @@ use model::{
     ReleaseVersion, RequestId, Role, RoomName, Selection, Subject, Timestamp,
 };
 use portal::{
-    Asked, Card, Claimed, Classes, CommuneDesk, CommuneWish, Custody, DeviceList, Findings, Held, HubSeat,
-    JoinCode, JoinFile, JoinTrouble, KeyBearer, KeyList, LessonChoice, LessonStart, LessonTurn, LibraryLine,
-    LineSeat, LineTrouble, NewCodes, NewHold, NewKey, NewReading, Newcomer, Points, PreparationLine, Reader,
-    ReadingList, RemovedKey, Reply, RoomKeys, RoomNow, SaidOfPoint, SchoolRule, ShownKey, Summary,
-    TelephoneState, Tile, Trouble, TypedHub, TypedLine, TypedTelephone, WaitingRelease, WantedThing,
-    WifiLine, Wish,
+    Asked, Card, Chore, ChoreLine, Claimed, Classes, CommuneDesk, CommuneWish, Custody, DeviceList, Findings,
+    Held, HubSeat, JoinCode, JoinFile, JoinTrouble, KeyBearer, KeyList, LessonChoice, LessonStart,
+    LessonTurn, LibraryLine, LineSeat, LineTrouble, NewCodes, NewHold, NewKey, NewReading, Newcomer, Points,
+    PreparationLine, Reader, ReadingList, RemovedKey, Reply, RoomKeys, RoomNow, SaidOfPoint, SchoolRule,
+    SelftestRun, ShownKey, Summary, TelephoneState, Tile, Trouble, TypedHub, TypedLine, TypedTelephone,
+    WaitingRelease, WantedThing, WifiLine, Wish,
 };
 use ring::rand::SystemRandom;
 use store::{AddOverrideError, AnswerError, AskError, EndOverrideError, PersonError, Store, StoreError};
 
+use super::chores::Chores;
 use super::radios::Radios;
 use super::readings::Readings;
 use crate::data_folder::STATE_FILE;
@@ -100,6 +102,8 @@ pub(crate) struct Office {
     points: PointPlan,
     /// Where the machine's system tells of its releases.
     release_report: PathBuf,
+    /// What may be asked for at once.
+    chores: Arc<Chores>,
     /// The hub that the box is to enrol at.
     moving: Arc<Moving>,
     /// Where the line is changed, on a box that has one.
@@ -154,6 +158,7 @@ impl Office {
             telephones: Vec::new(),
             points: PointPlan::default(),
             release_report: PathBuf::from(REPORT),
+            chores: Arc::default(),
             moving: Arc::default(),
             line_desk: None,
             profiles: Vec::new(),
@@ -415,6 +420,24 @@ impl portal::AdoptionRoom for Office {
 
     fn point_files(&self, client: IpAddr, person: &Person) -> Result<Vec<u8>, Trouble> {
         self.pack_point_files(client, person)
+    }
+
+    fn renew_adoption_key(&self, client: IpAddr, person: &Person) -> Result<(), Trouble> {
+        self.replace_adoption_key(client, person)
+    }
+}
+
+impl portal::ChoreRoom for Office {
+    fn chores(&self) -> Vec<ChoreLine> {
+        self.chores.list()
+    }
+
+    fn do_chore(&self, client: IpAddr, person: &Person, chore: Chore) -> Result<(), Trouble> {
+        self.hurry_chore(client, person, chore)
+    }
+
+    fn last_selftest(&self) -> Result<SelftestRun, Trouble> {
+        self.find_last_selftest()
     }
 }
 

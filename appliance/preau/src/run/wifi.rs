@@ -40,7 +40,7 @@ pub(crate) use air::AirKeeper;
 pub(crate) use board::{Line, WifiBoard, read_status};
 pub(crate) use heard::{Heard, HeardPoints};
 pub(crate) use orders::{OrderKeeper, Orders};
-pub(crate) use own_key::find_key;
+pub(crate) use own_key::{draw_key, find_key};
 pub(crate) use point::Point;
 use point::Shared;
 

@@ -6,15 +6,13 @@ use jiff::tz::TimeZone;
 use portal::{Language, SelftestLine, SelftestRun};
 use selftest::{Outcome, Run, State, Way};
 
-use crate::config::School;
-
-/// A run as pages and tables take it.
-pub(super) fn report(run: &Run, school: &School) -> SelftestRun {
+/// A run as pages and tables take it, of a school with this clock and these people to call.
+pub(crate) fn report(run: &Run, time_zone: &TimeZone, helpdesk: Option<&str>) -> SelftestRun {
     let [passed, failed, untested] = run.counts();
     SelftestRun {
         school: run.school.clone(),
         started: run.started(),
-        time_zone: school.timezone.clone(),
+        time_zone: time_zone.clone(),
         is_whole: run.state == State::Finished,
         is_good: run.is_good(),
         way: word(&run.way),
@@ -23,7 +21,7 @@ pub(super) fn report(run: &Run, school: &School) -> SelftestRun {
         list_lines: run.list_lines,
         counts: [passed, failed, untested],
         lines: run.results.iter().map(line).collect(),
-        helpdesk: school.helpdesk.clone(),
+        helpdesk: helpdesk.map(str::to_owned),
     }
 }
 

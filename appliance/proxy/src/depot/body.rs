@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::ops::RangeInclusive;
 use std::os::unix::fs::FileExt as _;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -34,6 +34,8 @@ pub(crate) struct Body {
     is_stock_taken: AtomicBool,
     state: Mutex<State>,
     changes: watch::Sender<()>,
+    /// Of those who watch it, so many do not read: they wait for its end alone.
+    waiting: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -155,6 +157,7 @@ impl Body {
             is_stock_taken,
             state,
             changes,
+            waiting: AtomicUsize::new(0),
         })
     }
 
@@ -208,7 +211,10 @@ impl Body {
 
     /// Waits for all of it to be on the disk; false where it never will be. A transfer has an end in any case.
     pub(crate) async fn await_whole(&self) -> bool {
-        self.watch_whole(|_, _| {}).await
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let is_whole = self.watch_whole(|_, _| {}).await;
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        is_whole
     }
 
     /// The same; tells meanwhile how many bytes of it are there, and how many there will be.
@@ -238,6 +244,11 @@ impl Body {
     /// How many wait for what comes, or read it.
     pub(crate) fn watchers(&self) -> usize {
         self.changes.receiver_count()
+    }
+
+    /// Whether nobody reads it at this moment, nor prepares it.
+    pub(crate) fn is_unread(&self) -> bool {
+        self.changes.receiver_count() <= self.waiting.load(Ordering::Relaxed)
     }
 
     /// What there is at `at` for a reader who wants bytes up to `end`.
@@ -705,6 +716,24 @@ mod tests {
         assert_eq!(body.whole_length(), None);
         assert_eq!(body.glance(BLOCK, 2 * BLOCK), Glance::Fetch(Span::new(BLOCK, 2 * BLOCK).unwrap()));
         assert_eq!(body.glance(5, 2 * BLOCK), Glance::Held(Span::new(5, BLOCK).unwrap()));
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_its_end_alone_does_not_read_it() {
+        let body = body(Some(5));
+        assert!(body.is_unread());
+        let whole = Arc::clone(&body);
+        let waiting = tokio::spawn(async move { whole.await_whole().await });
+        while body.watchers() == 0 {
+            tokio::task::yield_now().await;
+        }
+        assert!(body.is_unread());
+        let reader = body.changes();
+        assert!(!body.is_unread());
+        drop(reader);
+        assert!(body.is_unread());
+        body.fail();
+        assert!(!waiting.await.unwrap() && body.is_unread());
     }
 
     #[test]

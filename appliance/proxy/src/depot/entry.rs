@@ -80,8 +80,11 @@ impl Entry {
         let (mut replaced, kept): (Vec<_>, Vec<_>) = objects.drain(..).partition(is_replaced);
         *objects = kept;
         if objects.len() >= VARIANTS_MAX {
-            // The oldest, but not what this one may not take the place of yet.
-            let place = objects.iter().position(|other| !is_alike(other)).unwrap_or(0);
+            // The oldest, but not what this one may not take the place of yet, nor what most browsers say: somebody who says what
+            // nobody else does would push out what the class gets, and what is prepared for it.
+            let is_odd = |other: &Object| !is_alike(other) && !other.stored.vary.is_usual();
+            let odd = objects.iter().position(is_odd);
+            let place = odd.or_else(|| objects.iter().position(|other| !is_alike(other))).unwrap_or(0);
             replaced.push(objects.remove(place));
         }
         objects.push(object);

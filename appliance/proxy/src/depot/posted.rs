@@ -191,7 +191,9 @@ impl Depot {
     async fn has_newer(&self, key: &Key, stored: &Stored) -> bool {
         let objects = self.find(key).await.map(|entry| entry.objects()).unwrap_or_default();
         let is_newer = |other: &Stored| !other.is_invalid && other.requested >= stored.received;
-        objects.iter().any(|other| other.stored.vary == stored.vary && is_newer(&other.stored))
+        let vary = stored.vary.clone().of_anybody();
+        let is_same = |other: &Stored| other.vary.clone().of_anybody() == vary;
+        objects.iter().any(|other| is_same(&other.stored) && is_newer(&other.stored))
     }
 }
 

@@ -81,6 +81,7 @@ pub struct Depot {
     pub(super) changes: Changes,
     alone: Cache<u128, Instant>,
     fills: Arc<Semaphore>,
+    fills_max: usize,
     bytes_max: u64,
     next_body: AtomicU64,
 }
@@ -115,6 +116,7 @@ impl Depot {
     /// The folder cannot be made.
     pub fn open(settings: &DepotSettings, clock: Arc<dyn Clock>) -> io::Result<Self> {
         let remembered = (settings.descriptors_max / DESCRIPTOR_PART).clamp(REMEMBERED_MIN, REMEMBERED_MAX);
+        let fills_max = (remembered / 2).min(FILLS_MAX);
         let started_ms = u64::try_from(clock.now().at.unix_ms()).unwrap_or_default();
         let disk = Arc::new(Disk::open(&settings.folder)?);
         Ok(Self {
@@ -132,7 +134,8 @@ impl Depot {
             reading: tokio::sync::Mutex::default(),
             flights: Arc::default(),
             alone: Cache::new(ALONE),
-            fills: Arc::new(Semaphore::new((remembered / 2).min(FILLS_MAX))),
+            fills: Arc::new(Semaphore::new(fills_max)),
+            fills_max,
             bytes_max: settings.bytes_max,
             // Never a number of an earlier start: a file of that number may still be there.
             next_body: AtomicU64::new(started_ms << 20),
@@ -273,6 +276,17 @@ impl Depot {
             return None;
         }
         Arc::clone(&self.fills).try_acquire_owned().ok()
+    }
+
+    /// Bodies that may be on their way at once for one device: whoever opens much and reads it slowly, or not at all, leaves the class
+    /// its film.
+    pub(crate) fn fills_of_one_max(&self) -> usize {
+        self.fills_max / 4 * 3
+    }
+
+    /// Bytes of all bodies, at most.
+    pub(crate) fn bytes_max(&self) -> u64 {
+        self.bytes_max
     }
 
     /// Bytes of one body, at most.

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use access::{Clock, Instant};
-use cache::{Exchange, Kept, Key, Stored, judge};
-use http::{HeaderMap, Method, StatusCode};
+use cache::{BROWSER_CODINGS, Exchange, Kept, Key, Stored, VARIANTS_MAX, Vary, judge};
+use http::{HeaderMap, Method, StatusCode, header};
 use model::{ClockQuality, Timestamp};
 use rustix::fs::inotify::{self, CreateFlags, Reader, WatchFlags};
 
@@ -127,4 +127,25 @@ fn what_is_changed_while_it_is_asked_for_stays_invalid() {
     assert!(told.stored.is_invalid);
     // Asked after the change.
     assert!(!entry.update(&told, stored()).unwrap().stored.is_invalid);
+}
+
+/// Somebody says in `Accept-Encoding` what nobody else does, again and again.
+#[test]
+fn what_most_browsers_say_is_not_pushed_out_by_what_one_says() {
+    let entry = Entry::new(1, key(0), vec![]);
+    let add = |number: usize, codings: &str| {
+        let file = tempfile::tempfile().unwrap();
+        let fields = vec![(header::ACCEPT_ENCODING, Some(codings.replace(' ', "").into_bytes()))];
+        let stored = Arc::new(Stored { vary: Vary { fields }, ..stored() });
+        let body = Body::arriving(u64::try_from(number).unwrap(), file, Some(5), true);
+        entry.add(Object { stored, body }, Succession::AtOnce)
+    };
+    assert!(add(0, "identity").is_empty() && add(1, BROWSER_CODINGS).is_empty());
+    let mut gone = Vec::new();
+    for number in 2..4 * VARIANTS_MAX {
+        gone.extend(add(number, &format!("x{number}")).iter().map(|object| object.body.number()));
+    }
+    let expected: Vec<u64> = (0..).filter(|number| *number != 1).take(gone.len()).collect();
+    assert_eq!((gone.len(), gone), (3 * VARIANTS_MAX, expected));
+    assert!(entry.has(1) && entry.objects().len() == VARIANTS_MAX);
 }

@@ -12,11 +12,39 @@ const HOP_BY_HOP: [HeaderName; 4] =
 const ESSENTIAL: [HeaderName; 3] = [header::HOST, header::CONTENT_LENGTH, header::TRANSFER_ENCODING];
 /// How the portal learns whom it serves. It believes the gate, and nobody else.
 const CLIENT: HeaderName = HeaderName::from_static("x-forwarded-for");
-/// Other spellings of the same claim, which a client could send itself.
-const CLAIMS: [&str; 3] = ["forwarded", "x-real-ip", "x-forwarded-"];
+/// Other spellings of the same claim, which a client could send itself: beginnings of names.
+const CLAIMS: [&str; 12] = [
+    "forwarded",
+    "x-forwarded",
+    "x-real-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-remote-addr",
+    "x-remote-ip",
+    "x-originating-ip",
+    "client-ip",
+    "true-client-ip",
+    "cf-connecting-ip",
+    "fastly-client-ip",
+];
 /// How a server that believes it is told of another URI than the one that is asked for: beginnings of names.
-const REWRITES: [&str; 6] =
-    ["x-original-url", "x-original-uri", "x-original-host", "x-rewrite-url", "x-host", "x-http-host"];
+const REWRITES: [&str; 15] = [
+    "x-original-url",
+    "x-original-uri",
+    "x-original-host",
+    "x-original-path",
+    "x-rewrite-url",
+    "x-override-url",
+    "x-proxy-url",
+    "x-host",
+    "x-http-host",
+    "x-scheme",
+    "x-url-scheme",
+    "x-script-name",
+    "x-envoy-original-",
+    "front-end-https",
+    "base-url",
+];
 /// And of another method.
 const METHODS: [&str; 2] = ["x-http-method", "x-method-override"];
 /// The one protocol that HTTP/1.1 is upgraded to. Any other could carry requests that nobody judges: h2c does.
@@ -109,6 +137,23 @@ pub(crate) fn leave_one_question(head: &mut request::Parts) {
     }
 }
 
+/// Takes out what a request names in `Connection` (RFC 9110 section 7.6.1), before anything is decided by it: the server does not hear
+/// that. What it answers would else be kept for those who say it indeed (`Vary`), and whoever asks would choose what the class gets.
+pub(crate) fn leave_out_named(headers: &mut HeaderMap) {
+    let is_said = |name: &HeaderName| {
+        !ESSENTIAL.contains(name) && !HOP_BY_HOP.contains(name) && headers.contains_key(name)
+    };
+    let named: Vec<HeaderName> = named_fields(headers).filter(is_said).collect();
+    if !named.is_empty() {
+        *headers = filter(std::mem::take(headers), |name| !named.contains(name));
+    }
+}
+
+/// The fields that `Connection` names.
+fn named_fields(headers: &HeaderMap) -> impl Iterator<Item = HeaderName> {
+    tokens(headers, header::CONNECTION).filter_map(|token| HeaderName::from_bytes(token).ok())
+}
+
 /// Some servers read `_` as `-` (RFC 3875 section 4.1.18).
 fn begins_with(name: &HeaderName, beginnings: &[&str]) -> bool {
     let is_same = |(said, known): (u8, u8)| said == known || (said == b'_' && known == b'-');
@@ -137,8 +182,7 @@ fn insert_upgrade(headers: &mut HeaderMap) {
 }
 
 fn without_hop_by_hop(headers: HeaderMap) -> HeaderMap {
-    let named: Vec<HeaderName> =
-        tokens(&headers, header::CONNECTION).filter_map(|token| HeaderName::from_bytes(token).ok()).collect();
+    let named: Vec<HeaderName> = named_fields(&headers).collect();
     filter(headers, |name| {
         let is_named = named.contains(name) && !ESSENTIAL.contains(name);
         !is_named && !HOP_BY_HOP.contains(name) && !name.as_str().starts_with("proxy-")
@@ -211,6 +255,22 @@ mod tests {
             ("cookie", "a=1"),
         ]);
         assert_eq!(list(&without_hop_by_hop(headers)), [("host", "example.org"), ("content-length", "3")]);
+    }
+
+    #[test]
+    fn what_a_request_names_away_is_not_there() {
+        let check = |fields: &[(&str, &str)], expected: &[(&str, &str)]| {
+            let mut headers = map(fields);
+            leave_out_named(&mut headers);
+            assert_eq!(list(&headers), expected, "{fields:?}");
+        };
+        let (host, accept, cookie) = (("host", "a.test"), ("accept", "text/html"), ("cookie", "a=1"));
+        let names = ("connection", "keep-alive, Accept,cookie, x-none");
+        check(&[host, accept, names, ("x-end", "2"), cookie], &[host, names, ("x-end", "2")]);
+        // What the connection itself is about is read later, and what a message means stays.
+        let (te, own) = (("te", "trailers"), ("connection", "TE, upgrade, host, content-length"));
+        check(&[host, te, own, ("content-length", "3")], &[host, te, own, ("content-length", "3")]);
+        check(&[host, accept], &[host, accept]);
     }
 
     #[test]
@@ -291,6 +351,10 @@ mod tests {
                 ("x-http-host-override", "evil.test"),
                 ("x-http-method-override", "HEAD"),
                 ("x_forwarded_host", "evil.test"),
+                ("x-forwarded", "for=1.2.3.4"),
+                ("true-client-ip", "1.2.3.4"),
+                ("x-scheme", "http"),
+                ("front-end-https", "off"),
                 ("x_http-method_override", "HEAD"),
                 ("x-hos", "1"),
                 ("x-xsrf-token", "1"),

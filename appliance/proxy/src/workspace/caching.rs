@@ -1,20 +1,20 @@
 //! A request that may be answered from what is kept, or bring something to keep.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use ::http::{HeaderMap, Method, Request, Response, StatusCode, header, request};
+use ::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, request};
 use cache::{
     Audience, CacheStatus, Cause, Exchange, Failure, Family, FileName, Key, Lookup, Newer, RangeSet, Stored,
-    TARGETS, Unstorable, Validator, invalidated, is_personal, is_safe, is_same_as_head, judge, look_up,
-    may_serve_stale,
+    TARGETS, Unstorable, Validator, invalidated, is_for, is_personal, is_safe, is_same_as_head, judge,
+    look_up, may_serve_stale, wants_nothing_kept,
 };
 use model::{Mac, Timestamp};
 use tokio::time::timeout;
 
 use super::banner;
 use super::connection::Connection;
-use super::errand::{Errand, Fetcher};
+use super::errand::{Errand, Fetcher, SHARE};
 use super::exchange::{Flow, Journey};
 use super::pool::Answer;
 use super::posted::Posted;
@@ -30,6 +30,8 @@ const ROUNDS_MAX: usize = 4;
 const FOLLOW: Duration = Duration::from_secs(10);
 /// For a server to answer, where there is something that may be served in its place: a line that is down is found out before.
 const PATIENCE: Duration = Duration::from_millis(4_500);
+/// Why something is not kept that says nothing of what others get: a part says nothing of the whole, nor does what one client says.
+const ABOUT_CLIENT: [Unstorable; 3] = [Unstorable::Partial, Unstorable::Request, Unstorable::Long];
 /// Bytes of a block: a range is asked for from the beginning of one.
 const BLOCK_BYTES: u64 = cache::BLOCK_BYTES as u64;
 /// What a request for a channel of events accepts.
@@ -95,8 +97,12 @@ impl<'c> Quest<'c> {
             let mut sent = Request::new(()).into_parts().0;
             (sent.headers, sent.uri) = (self.head.headers.clone(), self.head.uri.clone());
             super::exchange::prepare(&mut sent, false);
-            for name in [header::RANGE, header::IF_RANGE] {
+            for name in [header::RANGE, header::IF_RANGE, header::EXPECT] {
                 sent.headers.remove(name);
+            }
+            // In one spelling: what a server makes of another one (`ENT.example.:443`) would be in what the class gets.
+            if let Ok(host) = HeaderValue::from_str(self.connection.name.as_str()) {
+                sent.headers.insert(header::HOST, host);
             }
             Arc::new(Errand {
                 gate: Arc::clone(&self.connection.gate),
@@ -107,6 +113,7 @@ impl<'c> Quest<'c> {
                 uri: sent.uri,
                 headers: sent.headers,
                 pace: None,
+                turn: Mutex::default(),
             })
         })
     }
@@ -152,6 +159,10 @@ impl<'c> Quest<'c> {
             };
             if self.method == Method::HEAD {
                 return pass(cause, None);
+            }
+            // Nobody waits for an answer that is kept nowhere.
+            if known.is_none() && wants_nothing_kept(self.headers) {
+                return pass(cause, Some(Unstorable::Request.as_str()));
             }
             // The end of something of unknown length, or several parts of it: not what a class does at the same time.
             if known.is_none() && RangeSet::of(self.headers).is_some_and(|set| set.first_byte().is_none()) {
@@ -424,7 +435,9 @@ impl<'c> Quest<'c> {
                 self.serve_as(Some(entry), &object, status)
             }
             Err(why) => {
-                let is_telling = self.is_telling(code) && why != Unstorable::Partial.as_str();
+                let is_about_client =
+                    why == SHARE || ABOUT_CLIENT.iter().any(|reason| reason.as_str() == why);
+                let is_telling = self.is_telling(code) && !is_about_client;
                 if is_telling {
                     self.depot.note_alone(Depot::name(&self.key));
                 }
@@ -490,7 +503,7 @@ impl<'c> Quest<'c> {
         for key in &keys {
             self.depot.invalidate(key).await;
         }
-        if self.method == Method::HEAD && status == StatusCode::OK {
+        if self.method == Method::HEAD && status == StatusCode::OK && !self.is_more {
             self.heed_head(fields, requested).await;
         }
         if self.method == Method::GET && !self.is_more {
@@ -512,9 +525,9 @@ impl<'c> Quest<'c> {
         let name = Depot::name(&self.key);
         match judge(&exchange, &TARGETS) {
             Ok(_) => self.depot.note_shared(name),
-            // A part says nothing of the whole.
-            Err(Unstorable::Partial) => {}
-            Err(_) if self.is_telling(status) => self.depot.note_alone(name),
+            Err(why) if self.is_telling(status) && !ABOUT_CLIENT.contains(&why) => {
+                self.depot.note_alone(name);
+            }
             Err(_) => {}
         }
     }
@@ -522,7 +535,8 @@ impl<'c> Quest<'c> {
     async fn heed_head(&self, response: &HeaderMap, requested: Moment) {
         let Some(entry) = self.depot.find(&self.key).await else { return };
         let received = self.depot.now();
-        for object in entry.objects().iter().filter(|object| object.stored.vary.matches(self.headers)) {
+        // What one pupil is told is nothing to those who are told something else.
+        for object in entry.objects().iter().filter(|object| is_for(&object.stored, self.headers)) {
             let newer = Newer { headers: response, requested: requested.at, received };
             let updated = if is_same_as_head(&object.stored, response) {
                 object.stored.update(&newer, &TARGETS)
@@ -533,10 +547,17 @@ impl<'c> Quest<'c> {
         }
     }
 
-    /// Whether an answer that is not kept says what others would get: one to a client that has it already, and one of a server
-    /// in trouble, does not, nor does one about a file that each has to be authorised for.
+    /// Whether an answer that is not kept says what others would get: one to a client that has it already, or may not have it, and one
+    /// of a server in trouble, does not, nor does one about a file that each has to be authorised for.
     fn is_telling(&self, status: StatusCode) -> bool {
-        let is_about_client = [StatusCode::NOT_MODIFIED, StatusCode::RANGE_NOT_SATISFIABLE].contains(&status);
+        let is_about_client = [
+            StatusCode::NOT_MODIFIED,
+            StatusCode::RANGE_NOT_SATISFIABLE,
+            StatusCode::UNAUTHORIZED,
+            StatusCode::FORBIDDEN,
+            StatusCode::TOO_MANY_REQUESTS,
+        ]
+        .contains(&status);
         !is_about_client && !status.is_server_error() && self.file.is_none()
     }
 

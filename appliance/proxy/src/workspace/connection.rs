@@ -3,15 +3,16 @@
 use std::convert::Infallible;
 use std::io;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use ::http::Request;
+use ::http::{HeaderValue, Request};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use model::{DomainName, End};
+use ring::rand::{SecureRandom as _, SystemRandom};
 use rustls::AlertDescription;
 use tokio::io::copy_bidirectional;
 use tokio::net::TcpStream;
@@ -32,6 +33,11 @@ use crate::passage::Passage;
 const HTTP2: &[u8] = b"h2";
 /// Requests at once on an HTTP/2 connection: a page has some dozens of pictures, and the line is the school's.
 const STREAMS_MAX: u32 = 32;
+/// Bytes of an answer that wait for a device that reads slowly: a piece as it is read from the disk. Whoever opens many and reads none
+/// holds no more of each.
+const SEND_BYTES_MAX: usize = 128 * 1024;
+/// Bytes of chance by which a connection knows again what it has posted: nobody guesses another one's, and none comes again.
+const POSTER_BYTES: usize = 16;
 
 /// A connection, and what became of it.
 pub(super) struct Connection {
@@ -42,6 +48,8 @@ pub(super) struct Connection {
     pub(super) name: DomainName,
     pub(super) lull: Arc<Lull>,
     tunnel: Mutex<Option<Tunnel>>,
+    /// By which what it has posted is known again; drawn when it posts.
+    poster: OnceLock<HeaderValue>,
 }
 
 /// What follows on a connection once both sides have agreed to a WebSocket.
@@ -49,7 +57,7 @@ pub(super) struct Tunnel {
     pub(super) client: OnUpgrade,
     pub(super) server: OnUpgrade,
     pub(super) passage: Passage,
-    pub(super) rest: Rest,
+    pub(super) rest: Arc<Rest>,
 }
 
 /// Serves a connection whose hello named a workspace. `said` is what was read of it.
@@ -68,6 +76,7 @@ pub(crate) async fn serve(
         name,
         lull: Arc::default(),
         tunnel: Mutex::default(),
+        poster: OnceLock::new(),
     });
     match connection.accept(client, said).await {
         Ok(stream) => connection.converse(stream).await,
@@ -80,6 +89,23 @@ pub(crate) async fn serve(
 }
 
 impl Connection {
+    /// By which what it has posted is known again; `None` where it has posted nothing.
+    pub(super) fn poster(&self) -> Option<&HeaderValue> {
+        self.poster.get()
+    }
+
+    /// The same, drawn where there is none; `None` where the system gives no chance.
+    pub(super) fn name_poster(&self) -> Option<&HeaderValue> {
+        if self.poster.get().is_none() {
+            let mut bytes = [0; POSTER_BYTES];
+            SystemRandom::new().fill(&mut bytes).ok()?;
+            let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            // Another request of the connection may have been faster.
+            let _drawn = self.poster.set(HeaderValue::from_str(&digits).ok()?);
+        }
+        self.poster.get()
+    }
+
     async fn accept(&self, client: TcpStream, said: Vec<u8>) -> io::Result<TlsStream<Reread>> {
         let acceptor = TlsAcceptor::from(Arc::clone(self.workspaces.tls()));
         let accepting = acceptor.accept(Reread::new(said, client));
@@ -109,6 +135,7 @@ impl Connection {
             .auto_date_header(false)
             .timer(TokioTimer::new())
             .max_concurrent_streams(STREAMS_MAX)
+            .max_send_buf_size(SEND_BYTES_MAX)
             .max_header_list_size(u32::try_from(HEAD_BYTES_MAX).unwrap_or(u32::MAX));
         let conversation = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
         let mut conversation = pin!(conversation);

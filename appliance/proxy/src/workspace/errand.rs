@@ -1,6 +1,6 @@
 //! Bringing a body: the one who owns the way to the server, whoever reads.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
@@ -13,9 +13,10 @@ use http_body_util::{BodyExt, Empty};
 use hyper::body::Body as _;
 use model::{AccessKind, DomainName, End, Host};
 use policy::Target;
+use seats::Share;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::spawn_blocking;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::caching::Asked;
 use super::lines::Prober;
@@ -23,6 +24,7 @@ use super::pace::Pace;
 use super::pool::{Answer, UpBody};
 use super::server::Server;
 use super::settings::Workspaces;
+use super::turnstile::Turn;
 use crate::depot::{Arrival, Body, Depot, EntryHandle, Fetch, Object, StreamNumber, Succession};
 use crate::gate::{Caller, Gate};
 use crate::http::has_two_lengths;
@@ -32,6 +34,12 @@ use crate::passage::Passage;
 const STALL: Duration = Duration::from_secs(15);
 /// Attempts in a row to go on with a transfer that bring nothing: with the pauses between them half a minute.
 const ATTEMPTS_MAX: u32 = 8;
+/// For how long a transfer goes on that nobody reads: whoever closes a film opens it again, or her neighbour does.
+const UNREAD_WAIT: Duration = Duration::from_secs(60);
+/// What is missing of it is brought all the same where it is no more than that: four seconds of a line of 8 Mbit/s.
+const UNREAD_BYTES_MAX: u64 = 4 << 20;
+/// Why something is not kept: whoever asks for it has so much on its way that others would have no room.
+pub(super) const SHARE: &str = "share";
 /// The longest pause between two attempts is so many times the first one: eight seconds.
 const PAUSE_GROWTH_MAX: u32 = 80;
 
@@ -47,6 +55,8 @@ pub(super) struct Errand {
     pub(super) headers: HeaderMap,
     /// How fast it comes, where nobody waits for it.
     pub(super) pace: Option<Arc<Pace>>,
+    /// Its place among what the device has on its way, while something is.
+    pub(super) turn: Mutex<Option<Turn<Share>>>,
 }
 
 /// A body on its way.
@@ -65,6 +75,8 @@ enum Poured {
     Cut(bool),
     /// The disk does not take it, or it has no end.
     Spilt,
+    /// Nobody reads it any more, and much of it is missing: the line is for what somebody waits for.
+    Unread,
 }
 
 /// How far a stream came.
@@ -119,6 +131,7 @@ impl Errand {
             next = body.rest().and_then(|rest| Some((body.begin(rest.start(), Some(rest.end()))?, None)));
         }
         self.depot.finish(&cargo.entry, &cargo.object).await;
+        drop(self.lock_turn().take());
     }
 
     /// Goes on with a body that was left for later. False where nothing of it is missing, or too much is on its way.
@@ -155,6 +168,16 @@ impl Errand {
                     attempts = if has_moved { 0 } else { attempts + 1 };
                 }
                 Poured::Cut(_) | Poured::Spilt => return Brought::Nothing,
+                Poured::Unread => {
+                    // What is for all is gone on with when somebody opens it again.
+                    if body.file_key().is_none() {
+                        self.depot.keep_parts(&cargo.entry, &cargo.object).await;
+                    }
+                    // Unless somebody has just come.
+                    if body.is_unread() {
+                        return Brought::Part;
+                    }
+                }
             }
             if attempts >= ATTEMPTS_MAX {
                 return Brought::Part;
@@ -166,6 +189,7 @@ impl Errand {
 
     async fn pour(&self, body: &Arc<Body>, stream: StreamNumber, mut answer: Answer) -> Poured {
         let mut has_moved = false;
+        let mut unread_since = None;
         loop {
             let frame = match timeout(STALL, answer.frame()).await {
                 Err(_) | Ok(Some(Err(_))) => return Poured::Cut(has_moved),
@@ -193,10 +217,12 @@ impl Errand {
             {
                 return Poured::Spilt;
             }
-            // What says how long it is was judged by that before it came. Where somebody waits, it is hers to say when it is enough.
+            // What says how long it is was judged by that before it came. Where somebody waits, it is hers to say when it is enough, but
+            // for the disk.
             let at = body.position(stream).map_or(0, |(next, _)| next);
             let is_waited_for = self.pace.is_none() || body.watchers() > 1;
-            if !is_waited_for && body.length().is_none() && at > self.depot.body_bytes_max() {
+            let bytes_max = if is_waited_for { self.depot.bytes_max() } else { self.depot.body_bytes_max() };
+            if body.length().is_none() && at > bytes_max {
                 tracing::debug!("an answer without a length is longer than what is kept");
                 return Poured::Spilt;
             }
@@ -206,6 +232,13 @@ impl Errand {
                     tracing::debug!("a transfer ends before its server has said all");
                 }
                 return Poured::Over;
+            }
+            if self.pace.is_some() || !body.is_unread() {
+                unread_since = None;
+            } else if is_much_missing(body.position(stream))
+                && unread_since.get_or_insert_with(Instant::now).elapsed() > UNREAD_WAIT
+            {
+                return Poured::Unread;
             }
         }
     }
@@ -262,6 +295,9 @@ impl Errand {
             None if response.body().is_end_stream() => Some(0),
             length => length,
         };
+        if !self.has_turn() {
+            return Err(SHARE);
+        }
         // What nobody waits for takes nothing away before it is here.
         let succession = if self.pace.is_some() { Succession::OnceWhole } else { Succession::AtOnce };
         let arrival = self.depot.receive(key, stored, length, succession, Some(asked.requested)).await;
@@ -289,10 +325,27 @@ impl Errand {
         let exchange = exchange(client, response, asked);
         let stored = judge_file(&exchange).map_err(Unstorable::as_str)?;
         let length = content_length(&stored.headers).filter(|_| !has_two_lengths(headers)).ok_or("length")?;
+        if !self.has_turn() {
+            return Err(SHARE);
+        }
         let arrival = self.depot.receive_file(key, stored, length).await.ok_or("no-room")?;
         let stream = arrival.object.body.begin(0, None).ok_or("no-room")?;
         arrival.object.body.confirm(stream);
         Ok((arrival, stream))
+    }
+
+    /// Whether the device may have something more on its way; it leaves room to others.
+    fn has_turn(&self) -> bool {
+        let mut turn = self.lock_turn();
+        if turn.is_none() {
+            *turn = self.workspaces.fills.enter(self.gate.share_of(&self.caller));
+        }
+        turn.is_some()
+    }
+
+    fn lock_turn(&self) -> MutexGuard<'_, Option<Turn<Share>>> {
+        // It comes and goes whole.
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Asks the server on the box's own account.
@@ -334,6 +387,12 @@ impl Errand {
         *request.headers_mut() = headers;
         request
     }
+}
+
+/// Whether a transfer that is there would go on for long: the next byte, and where it ends.
+fn is_much_missing(position: Option<(u64, Option<u64>)>) -> bool {
+    let Some((next, end)) = position else { return false };
+    end.is_none_or(|end| end.saturating_sub(next) > UNREAD_BYTES_MAX)
 }
 
 /// What was asked for and answered, on a client's behalf.
@@ -405,5 +464,24 @@ impl Fetch for Fetcher {
         let (errand, entry, object) = (Arc::clone(&self.errand), self.entry.clone(), self.object.clone());
         let cargo = Cargo { entry, object, _place: None };
         tokio::spawn(async move { errand.fill(cargo, stream, None).await });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_reads_is_brought_where_little_is_missing() {
+        for (position, expected) in [
+            (None, false),
+            (Some((0, Some(UNREAD_BYTES_MAX))), false),
+            (Some((0, Some(UNREAD_BYTES_MAX + 1))), true),
+            (Some((1, Some(UNREAD_BYTES_MAX + 1))), false),
+            // Nobody knows its end.
+            (Some((9, None)), true),
+        ] {
+            assert_eq!(is_much_missing(position), expected, "{position:?}");
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, request};
 use access::{Admission, ResolveError, Screened};
 use bytes::Bytes;
-use cache::{CacheStatus, ContentRange};
+use cache::{CacheStatus, ContentRange, POSTER};
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::{Body, Incoming};
@@ -29,7 +29,8 @@ use super::upload::Upload;
 use crate::dial::DialError;
 use crate::http::{
     Metered, Objection, SendError, accept_language, cause_of, check, discard, host_fields, is_plainly_coded,
-    leave_one_question, page_reply, prepare_request, prepare_response, status_of, wants_websocket,
+    leave_one_question, leave_out_named, page_reply, prepare_request, prepare_response, status_of,
+    wants_websocket,
 };
 use crate::passage::Passage;
 use crate::seats::Client;
@@ -45,7 +46,8 @@ const RETRY_AFTER_S: HeaderValue = HeaderValue::from_static("2");
 /// What a request needs on its way.
 pub(super) struct Journey {
     pub(super) passage: Passage,
-    rest: Rest,
+    /// What comes with the request has it as well: a server may answer long before all of that has gone.
+    rest: Arc<Rest>,
 }
 
 /// What a request holds until its answer is over.
@@ -70,7 +72,7 @@ impl Connection {
         };
         match self.workspaces.turnstile.enter(client) {
             Some(turn) => {
-                let rest = Rest { _turn: turn, _under_way: under_way };
+                let rest = Arc::new(Rest { _turn: turn, _under_way: under_way });
                 self.forward(request, Journey { passage, rest }).await
             }
             None => Box::pin(self.turn_back(request, passage)).await,
@@ -146,7 +148,9 @@ impl Connection {
     async fn forward(&self, mut request: Request<Incoming>, mut journey: Journey) -> Reply {
         let upgrade = wants_websocket(request.method(), request.version(), request.headers())
             .then(|| upgrade::on(&mut request));
-        let (head, body) = request.into_parts();
+        let (mut head, body) = request.into_parts();
+        leave_what_is_asked(&mut head);
+        self.mark(&mut head.headers);
         let mut plea = Plea::new(&head);
         let take_place = || self.workspaces.readers.enter(self.gate.share_of(&self.caller));
         let body = match plea.hold(&head, &self.name, body, take_place).await {
@@ -178,7 +182,7 @@ impl Connection {
             Box::pin(plea.let_go()).await;
             return self.fail(journey, &SendError::LineDown, &plea);
         }
-        let request = self.build(&head, body, upgrade.is_some(), &journey.passage);
+        let request = self.build(&head, body, upgrade.is_some(), &journey);
         let asked = quest.as_ref().map(|quest| (quest, quest.moment(), quest.begin_change()));
         // Of what may have arrived the server's answer is waited for.
         let is_given_up = || plea.is_safe || plea.is_half_sent();
@@ -208,6 +212,14 @@ impl Connection {
         }
     }
 
+    /// Says by which connection it comes, where that has posted something. No client says it by itself.
+    fn mark(&self, headers: &mut HeaderMap) {
+        headers.remove(POSTER);
+        if let Some(poster) = self.poster() {
+            headers.insert(POSTER, poster.clone());
+        }
+    }
+
     /// What takes longer, while nothing moves, is given up.
     async fn within_limit<T>(
         &self,
@@ -226,13 +238,14 @@ impl Connection {
         head: &request::Parts,
         body: Upload,
         is_websocket: bool,
-        passage: &Passage,
+        Journey { passage, rest }: &Journey,
     ) -> Request<UpBody> {
         let mut head = head.clone();
         prepare(&mut head, is_websocket);
         let body = Metered::up(Some(body), Arc::clone(passage.traffic()), Arc::clone(&self.caller.seat));
-        let line = self.prober().line();
+        let (line, rest) = (self.prober().line(), Arc::clone(rest));
         let body = body.map_err(Into::into).map_frame(move |frame| {
+            let _rest = &rest;
             line.hear_sending();
             frame
         });
@@ -356,7 +369,7 @@ impl Connection {
 }
 
 /// A body that holds the rest of its request until it is over.
-fn held<B>(body: B, rest: Option<Rest>) -> Flow
+fn held<B>(body: B, rest: Option<Arc<Rest>>) -> Flow
 where
     B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
 {
@@ -367,12 +380,19 @@ where
     frames.boxed_unsync()
 }
 
-/// Prepares the head of a request for the workspace. A device that calls itself a surrogate is not believed (W3C, Edge Architecture
-/// Specification): a server would speak to it, in answers that others get. Nor is what it says of other questions than its own.
-pub(super) fn prepare(head: &mut request::Parts, is_websocket: bool) {
-    prepare_request(head, is_websocket);
+/// Leaves of a request what the workspace hears of it: whom an answer is for, and for which other requests it is kept, is decided by
+/// that. A device that calls itself a surrogate is not believed (W3C, Edge Architecture Specification): a server would speak to it, in
+/// answers that others get. Nor is what it says of other questions than its own.
+fn leave_what_is_asked(head: &mut request::Parts) {
+    leave_out_named(&mut head.headers);
     head.headers.remove("surrogate-capability");
     leave_one_question(head);
+}
+
+/// Prepares the head of such a request for the workspace.
+pub(super) fn prepare(head: &mut request::Parts, is_websocket: bool) {
+    prepare_request(head, is_websocket);
+    head.headers.remove(POSTER);
     join_cookies(&mut head.headers);
 }
 

@@ -13,6 +13,8 @@ use model::Mac;
 const COUNTED_MAX: usize = 4_096;
 /// What is looked at once more: some minutes of a night.
 const TOLD_MAX: usize = 200;
+/// Longest path that is counted: a longer one is a program's.
+const PATH_BYTES_MAX: usize = 512;
 /// Fewer uses are nobody's habit.
 const USES_MIN: u32 = 2;
 
@@ -28,7 +30,9 @@ struct Uses {
 impl Favourites {
     /// Something that is for all is used by this device. A query may have somebody's secret in it.
     pub(super) fn note(&self, key: &Key, device: Option<Mac>) {
-        let Some(device) = device.filter(|_| !key.path_and_query().contains('?')) else { return };
+        let path = key.path_and_query();
+        let is_counted = path.len() <= PATH_BYTES_MAX && !path.contains('?');
+        let Some(device) = device.filter(|_| is_counted) else { return };
         let mut counted = self.lock();
         if let Some(uses) = counted.get_mut(key) {
             uses.count = uses.count.saturating_add(1);
@@ -76,6 +80,7 @@ mod tests {
         note("/twice", 2);
         note("/often", 5);
         note("/secret?token=1", 9);
+        note(&format!("/{}", "a".repeat(PATH_BYTES_MAX)), 9);
         favourites.note(&key("/stranger"), None);
         let taken: Vec<_> = favourites.take().into_iter().map(|(key, _)| key).collect();
         assert_eq!(taken, [key("/often"), key("/twice")]);

@@ -5,7 +5,7 @@
 //! is asked for as ever: a profile that is wrong costs a request, and shows nobody anything else.
 
 use ::http::{HeaderMap, Response, StatusCode, header, request};
-use cache::is_personal;
+use cache::{is_of_person, is_personal};
 use model::Mac;
 
 use super::caching::{Found, Quest};
@@ -41,7 +41,8 @@ impl Connection {
         journey: &mut Journey,
     ) -> Option<Found> {
         let mut nobody = head.clone();
-        for name in [header::COOKIE, header::AUTHORIZATION] {
+        let personal: Vec<_> = head.headers.keys().filter(|name| is_of_person(name)).collect();
+        for name in personal {
             nobody.headers.remove(name);
         }
         let quest = Quest::new(self, &nobody, false, device)?;
@@ -82,8 +83,12 @@ fn is_unchanged(status: StatusCode, fields: &HeaderMap) -> bool {
 }
 
 fn is_html(fields: &HeaderMap) -> bool {
+    const KINDS: [&str; 2] = ["text/html", "application/xhtml+xml"];
     let kind = fields.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    kind.trim_start().get(..9).is_some_and(|start| start.eq_ignore_ascii_case("text/html"))
+    let starts = |known: &&str| {
+        kind.trim_start().get(..known.len()).is_some_and(|start| start.eq_ignore_ascii_case(known))
+    };
+    KINDS.iter().any(starts)
 }
 
 #[cfg(test)]
@@ -101,6 +106,7 @@ mod tests {
         check("/assets/app.js", 206, "text/javascript", true);
         check("/assets/app.js", 304, "", true);
         check("/assets/app.js", 200, "Text/HTML; charset=utf-8", false);
+        check("/assets/app.js", 200, "application/xhtml+xml", false);
         check("/assets/menu.html?v=2", 200, "text/html", true);
         for status in [204, 301, 302, 401, 403, 404, 500] {
             check("/assets/app.js", status, "text/javascript", false);

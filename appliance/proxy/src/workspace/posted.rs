@@ -1,5 +1,5 @@
-//! The answer to a POST that says that it is what its URI stands for from then on (RFC 9110 section 9.3.3): it is kept for those who
-//! ask for it by GET.
+//! The answer to a POST that says that it is what its URI stands for from then on (RFC 9110 section 9.3.3): it is kept for GETs of the
+//! connection that posted, and of no other. A pupil's form may have anything in it, and a server may repeat it.
 //!
 //! Whoever posted gets it as any other answer. It is noted while it passes, and kept once all of it has.
 
@@ -63,7 +63,8 @@ impl Quest<'_> {
             requested,
             received: self.now(),
         };
-        let stored = judge_posted(&exchange, &self.key, &TARGETS).ok()?;
+        let poster = self.connection.name_poster()?;
+        let stored = judge_posted(&exchange, &self.key, &TARGETS, poster.as_bytes()).ok()?;
         let length = content_length(&stored.headers);
         // What ends with its connection may have been cut.
         let has_end = length.is_some() || headers.contains_key(header::TRANSFER_ENCODING);

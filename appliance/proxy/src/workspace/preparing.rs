@@ -5,19 +5,19 @@
 //!
 //! Invariant: each request is an access of the device for whose sake it is made, judged and recorded as any other.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use ::http::{HeaderMap, HeaderValue, Response, StatusCode, Uri, header};
 use cache::{
-    Audience, BLOCK_BYTES, Cause, Failure, Key, Lookup, Newer, Stored, TARGETS, Unstorable, Validator,
-    content_length, judge, look_up, may_serve_stale,
+    Audience, BLOCK_BYTES, BROWSER_CODINGS, Cause, Failure, Key, Lookup, Newer, Stored, TARGETS, Unstorable,
+    Validator, content_length, judge, look_up, may_serve_stale,
 };
 use model::{Device, DomainName, Timestamp, WorkspacePlace};
 use tokio::sync::watch;
 
 use super::caching::Asked;
-use super::errand::{Errand, exchange};
+use super::errand::{Errand, SHARE, exchange};
 use super::pace::Pace;
 use super::pool::Answer;
 use super::redirection::Redirection;
@@ -25,7 +25,7 @@ use crate::depot::{Arrival, Boarding, Body, Depot, EntryHandle, Landing, Object,
 use crate::gate::{Caller, Gate};
 
 /// The codings that browsers take: what is kept for one is kept for all that say the same.
-const CODINGS: HeaderValue = HeaderValue::from_static("gzip, deflate, br, zstd");
+const CODINGS: HeaderValue = HeaderValue::from_static(BROWSER_CODINGS);
 
 /// Redirections that are followed: from an old address to a new one, and on to where the file is. More of them lead in a circle.
 const HOPS_MAX: usize = 4;
@@ -201,6 +201,7 @@ impl Gate {
             uri,
             headers: fields(&wanted.host),
             pace: Some(pace),
+            turn: Mutex::default(),
         };
         Ok(Preparing { errand: Arc::new(errand), depot, key, wanted, progress, is_led })
     }
@@ -389,6 +390,7 @@ impl Preparing {
         let (Arrival { entry, object, place }, stream) = match received {
             Ok(arrived) => arrived,
             Err("no-room") => return Preparation::Full,
+            Err(SHARE) => return Preparation::Later,
             Err(_) => return Preparation::NotShared,
         };
         let _tie = Tie(Arc::clone(&object.body));

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ::http::{HeaderMap, Method, Request, Response, header};
 use cache::Reached;
@@ -24,6 +25,10 @@ use crate::gate::Gate;
 use crate::http::{FIELDS_MAX, SendError, has_two_lengths};
 use crate::passage::Passage;
 
+/// For a connection that waits to be ready. It is at once, unless something is still being sent over it that was answered before its
+/// end: whoever sends that slowly shall not hold up others.
+const READY_WITHIN: Duration = Duration::from_millis(100);
+
 /// The way to one server of a workspace.
 pub(super) struct Server<'w> {
     pub(super) gate: &'w Gate,
@@ -43,7 +48,7 @@ impl Server<'_> {
         let is_own = is_bound_to_connection(request.headers(), &header::AUTHORIZATION);
         let standing = if is_own { None } else { self.workspaces.pool.take(self.name) };
         if let Some(mut line) = standing
-            && line.sender.ready().await.is_ok()
+            && let Ok(Ok(())) = timeout(READY_WITHIN, line.sender.ready()).await
         {
             passage.peer = line.peer;
             // The server may close at this very moment; what it has not read, or may read twice, is sent again.

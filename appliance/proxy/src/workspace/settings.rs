@@ -102,6 +102,8 @@ pub struct Workspaces {
     pub(super) banners: Arc<Semaphore>,
     /// Uploads that are read for what was typed.
     pub(super) readers: Arc<Turnstile<Share>>,
+    /// Bodies that are brought to be kept, by the device for which they are.
+    pub(super) fills: Arc<Turnstile<Share>>,
     pub(super) pool: Arc<Pool>,
     pub(super) turnstile: Arc<Turnstile>,
     /// Where what may be kept is kept; `None`: nothing is.
@@ -119,6 +121,7 @@ impl Workspaces {
         depot: Option<Arc<Depot>>,
         descriptors_max: usize,
     ) -> Self {
+        let fills_of_one_max = depot.as_ref().map_or(0, |depot| depot.fills_of_one_max());
         Self {
             list,
             tls,
@@ -127,6 +130,8 @@ impl Workspaces {
             lines: Lines::default(),
             banners: Arc::new(Semaphore::new(PAGES_MAX)),
             readers: Arc::new(readers()),
+            // How many there are of all, the depot knows.
+            fills: Arc::new(Turnstile::new(usize::MAX, fills_of_one_max)),
             pool: Arc::default(),
             turnstile: Arc::new(Turnstile::of_requests(descriptors_max)),
             depot,

@@ -119,6 +119,8 @@ pub struct Nightly {
     planned_at: Timestamp,
     next: Timestamp,
     running: Option<(Child, Instant)>,
+    /// Whether somebody wants a run before its time.
+    is_hurried: bool,
     /// Since when a result is expected of a service.
     ordered: Option<Instant>,
     looked: Option<Instant>,
@@ -132,7 +134,8 @@ impl Nightly {
         let last = results.last();
         let next = plan.next(now, last.as_ref().map(Run::started));
         let (program, running, ordered, looked) = (PROGRAM.into(), None, None, None);
-        Self { program, by, results, plan, planned_at: now, next, running, ordered, looked, last }
+        let (planned_at, is_hurried) = (now, false);
+        Self { program, by, results, plan, planned_at, next, running, is_hurried, ordered, looked, last }
     }
 
     /// Does what is to be done at `now`: called every second or so. Never waits. While `is_held` nothing is started.
@@ -144,11 +147,24 @@ impl Nightly {
         if is_set_back {
             self.plan(now);
         }
-        if self.running.is_none() && now >= self.next && !is_held {
+        if self.running.is_none() && (self.is_hurried || now >= self.next) && !is_held {
+            self.is_hurried = false;
             self.start();
             self.plan_after(now);
         }
         self.look(has_ended)
+    }
+
+    /// Somebody wants a run now. It begins as soon as nothing holds it; one that is under way will do.
+    pub fn hurry(&mut self) {
+        self.is_hurried |= !self.is_running();
+    }
+
+    /// Whether a run is under way, by whomever it is made, or about to begin.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        let is_seen = self.last.as_ref().is_some_and(|last| last.state == State::Running);
+        self.is_hurried || self.running.is_some() || self.ordered.is_some() || is_seen
     }
 
     /// The last run, by whomever it was made; also one that runs.
@@ -293,6 +309,20 @@ mod tests {
         Plan::new("0750001E", time.map(|time| time.parse().unwrap()), TimeZone::get("Europe/Paris").unwrap())
     }
 
+    fn run(started_ms: i64) -> Run {
+        Run {
+            started_ms,
+            ended_ms: Some(started_ms + 1),
+            state: State::Finished,
+            way: selftest::Way::School,
+            school: String::new(),
+            program: String::new(),
+            list_built_ms: None,
+            list_lines: None,
+            results: vec![],
+        }
+    }
+
     #[test]
     fn nights_are_the_schools_own() {
         let check = |now: &str, expected: &str| {
@@ -358,6 +388,32 @@ mod tests {
     }
 
     #[test]
+    fn a_run_that_somebody_wants_begins_once_nothing_holds_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (results, order) = (Results::new(folder.path().join("results")), folder.path().join("order"));
+        let day = at("2026-11-24T09:00:00Z");
+        let by = By::Order(order.clone());
+        let mut nightly = Nightly::new(by, results.clone(), plan(Some("05:30")), day);
+        assert!(!nightly.is_running());
+        nightly.hurry();
+        nightly.keep(day, true);
+        assert!(!order.exists() && nightly.is_running(), "lists are being updated");
+        nightly.keep(day, false);
+        assert!(order.exists() && nightly.is_running());
+        fs::remove_file(&order).unwrap();
+        nightly.hurry();
+        nightly.keep(day, false);
+        assert!(!order.exists(), "one that is under way will do");
+        assert_eq!(nightly.next(), at("2026-11-25T04:30:00Z"), "the night has its own");
+        results.keep(&results.lock().unwrap(), &run(day.unix_ms())).unwrap();
+        nightly.looked = None;
+        assert!(nightly.keep(day, false) && !nightly.is_running());
+        nightly.hurry();
+        nightly.keep(day, false);
+        assert!(order.exists(), "again");
+    }
+
+    #[test]
     fn a_run_is_ordered_when_a_service_makes_it() {
         let folder = tempfile::tempdir().unwrap();
         let (results, order) = (Results::new(folder.path().join("results")), folder.path().join("order"));
@@ -377,17 +433,7 @@ mod tests {
         let results = Results::new(folder.path().to_owned());
         let now = at("2026-11-24T08:00:00Z");
         let mut nightly = Nightly::new(By::Child(vec![]), results.clone(), plan(None), now);
-        let run = Run {
-            started_ms: 1,
-            ended_ms: Some(2),
-            state: State::Finished,
-            way: selftest::Way::School,
-            school: String::new(),
-            program: String::new(),
-            list_built_ms: None,
-            list_lines: None,
-            results: vec![],
-        };
+        let run = run(1);
         results.keep(&results.lock().unwrap(), &run).unwrap();
         assert!(nightly.keep(now, false));
         assert_eq!(nightly.last(), Some(&run));

@@ -108,6 +108,13 @@ impl Updater {
         self.running.is_some()
     }
 
+    /// Somebody wants an update now. One that runs will do.
+    pub fn hurry(&mut self, now: Timestamp) {
+        if self.running.is_none() {
+            self.planned = Planned::new(now, Some(now));
+        }
+    }
+
     /// When the next update begins, one that runs has begun; `None` while the box cannot know when night is.
     #[must_use]
     pub fn next(&self) -> Option<Timestamp> {

@@ -331,6 +331,24 @@ fn a_box_that_does_not_know_the_time_waits_for_it_and_for_the_night() {
     assert!(updater.is_running());
 }
 
+/// Whoever has mended the line does not wait for the night.
+#[test]
+fn an_update_that_somebody_wants_begins_at_once() {
+    let noon = Timestamp::from_unix_ms(NOON_MS);
+    let bench = compared_at_noon();
+    let plan = Plan::new("0750655E", jiff::tz::TimeZone::UTC);
+    let mut updater = Updater::new(vec!["9".into()], bench.places.clone(), plan, noon);
+    updater.program = "sleep".into();
+    updater.keep(noon);
+    assert!(!updater.is_running(), "it is not night");
+    updater.hurry(noon);
+    updater.keep(noon);
+    assert!(updater.is_running());
+    let next = updater.next();
+    updater.hurry(Timestamp::from_unix_ms(NOON_MS + 1));
+    assert_eq!(updater.next(), next, "the one that runs will do");
+}
+
 /// The clock is set back while an update runs: what it tells seems to be from before its start.
 #[test]
 fn what_an_update_tells_counts_whatever_the_clock_shows() {

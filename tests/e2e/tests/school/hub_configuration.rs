@@ -4,18 +4,19 @@ use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
-use harness::{Appliance, Lab, Output, WIFI_WITHOUT_RADIO, usual_configuration, wait_until};
+use harness::{Appliance, Lab, Output, PC1_MAC, WIFI_WITHOUT_RADIO, usual_configuration, wait_until};
 use hub::register::Register as _;
 use hub::register::sqlite::SqliteRegister;
 
 use crate::hub::text;
 use crate::hub_urgent::FarHub;
-use crate::people::status_of;
 
 const UAI: &str = "0750655E";
-/// A room's network of another name, and a workspace at a site that is closed to pupils otherwise.
+/// A room's network of another name, and a workspace: at a site that the pupil's profile does not show otherwise, and at one that is on a list.
 const GOOD: &str = "[school]\nname = \"École Jules-Ferry\"\n\n[[wifi.network]]\nroom = \"CM2\"\nssid = \"libellule\"\n\n\
-                    [[ent]]\nhosts = [\"casino.example\"]\n";
+                    [[ent]]\nhosts = [\"mediatheque.example\", \"casino.example\"]\n";
+const WORKSPACE: &str = "http://mediatheque.example/";
+const LISTED: &str = "http://casino.example/";
 /// By itself it is right; but the box has an access point of its own in the room CM2.
 const UNFIT: &str = "[[wifi.network]]\nroom = \"CP\"\nssid = \"coccinelle\"\n";
 
@@ -59,6 +60,13 @@ fn file_of(appliance: &Appliance<'_>) -> Result<PathBuf> {
     Ok(appliance.data().parent().context("the box's folder")?.join("preau.toml"))
 }
 
+/// What a pupil's PC is shown of a site.
+fn show(lab: &Lab, url: &str) -> Result<String> {
+    let quiet =
+        ["curl", "--silent", "--output", "/dev/null", "--max-time", "5", "--write-out", "%{http_code}"];
+    Ok(lab.pc1.run(&[&quiet[..], &[url]].concat())?.stdout)
+}
+
 fn start_anew(lab: &Lab, appliance: &mut Appliance<'_>) -> Result<()> {
     appliance.stop()?;
     appliance.start()?;
@@ -84,17 +92,18 @@ fn check_refused_at_the_hub(desk: &Desk<'_>) -> Result<()> {
 #[test]
 fn what_the_commune_decides_of_a_box_is_in_force_with_its_next_start() -> Result<()> {
     let lab = Lab::new()?;
-    let own = format!("{}{WIFI_WITHOUT_RADIO}", usual_configuration());
+    let profile = "\n[[profile]]\nname = \"ent-seul\"\nmode = \"ent\"\n";
+    let own = format!("{}{profile}{WIFI_WITHOUT_RADIO}", usual_configuration());
     let mut appliance = lab.appliance_with(&own)?;
     appliance.build_lists(&lab.lists())?;
-    appliance.add_usual_devices()?;
+    appliance.add_device(PC1_MAC, "CM2-01", "CM2", "ent-seul")?;
     appliance.start()?;
     appliance.wait_until_ready(&lab.pc1)?;
     let folder = tempfile::tempdir()?;
     let desk = Desk { hub: FarHub::start(&lab)?, file: folder.path().join("school.toml") };
     desk.hub.enrol(&appliance)?;
     check_refused_at_the_hub(&desk)?;
-    ensure!(status_of(&lab.pc1)? == "403", "it is closed to pupils");
+    ensure!(show(&lab, WORKSPACE)? == "403", "it is closed to pupils");
 
     // Another school's is another school's.
     desk.hub.command(&["school", "add", "0911234X", "École Prévert"])?.success()?;
@@ -107,9 +116,11 @@ fn what_the_commune_decides_of_a_box_is_in_force_with_its_next_start() -> Result
     ensure!(!file.contains("Prévert"), "{file}");
     let waits = serde_json::json!({ "number": number, "why": "restart" });
     wait_until("the hub to hear that it waits", || Ok(desk.heard()?["waiting"] == waits))?;
-    ensure!(status_of(&lab.pc1)? == "403", "nothing is in force yet");
+    ensure!(show(&lab, WORKSPACE)? == "403", "nothing is in force yet");
     start_anew(&lab, &mut appliance)?;
-    wait_until("the workspace to be open", || Ok(status_of(&lab.pc1)? == "200"))?;
+    wait_until("the workspace to be open", || Ok(show(&lab, WORKSPACE)? == "200"))?;
+    // Whoever breaks into a hub calls no site the workspace that a list closes.
+    ensure!(show(&lab, LISTED)? == "403", "a list closes it");
     wait_until("the hub to hear that it is in force", || {
         let heard = desk.heard()?;
         Ok(heard["in_force"] == number && heard["waiting"].is_null() && heard["refused"].is_null())
@@ -130,7 +141,7 @@ fn what_the_commune_decides_of_a_box_is_in_force_with_its_next_start() -> Result
         Ok(appliance.run(&["status"])?.stdout.contains("warning\tconfiguration\t"))
     })?;
     start_anew(&lab, &mut appliance)?;
-    wait_until("the workspace to be open still", || Ok(status_of(&lab.pc1)? == "200"))?;
+    wait_until("the workspace to be open still", || Ok(show(&lab, WORKSPACE)? == "200"))?;
     check_way_back(&lab, &desk, &mut appliance, [unfit, number])
 }
 
@@ -151,7 +162,7 @@ fn check_way_back(
     let taken_back: u64 = desk.send("")?.success()?.trim().parse()?;
     wait_until("nothing of it to be left", || Ok(fs::read_to_string(&path)?.ends_with(&line(taken_back))))?;
     start_anew(lab, appliance)?;
-    wait_until("the site to be closed", || Ok(status_of(&lab.pc1)? == "403"))?;
+    wait_until("the site to be closed", || Ok(show(lab, WORKSPACE)? == "403"))?;
     let acts = desk.hub.command(&["acts"])?.success()?;
     ensure!(acts.matches("configuration-sent\t0750655E").count() == 4, "{acts}");
     Ok(())

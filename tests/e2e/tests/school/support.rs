@@ -94,3 +94,18 @@ fn a_cable_that_was_pulled_is_told_with_what_to_do() -> Result<()> {
     ensure!(!told.is_success(), "{told:?}");
     Ok(())
 }
+
+/// Both cables in one switch, or a router that gives the box's own addresses: something is at the cable's end, and it is no line.
+#[test]
+fn a_line_in_the_schools_own_network_is_told() -> Result<()> {
+    let lab = Lab::new()?;
+    let appliance = lab.start_appliance()?;
+    let tells = |words: &str| -> Result<bool> { Ok(appliance.run(&["status"])?.stdout.contains(words)) };
+    wait_until("the state of the running box", || tells("good\tline\t"))?;
+    let seat = |what: &str| lab.appliance.run(&["ip", "address", what, "10.77.0.50/32", "dev", "wan0"]);
+    seat("add")?.success()?;
+    let told = "bad\tline\tLe port Internet a une adresse du réseau même de l’école";
+    wait_until("the address", || tells(told))?;
+    seat("del")?.success()?;
+    wait_until("the line", || tells("good\tline\t"))
+}

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use anyhow::Result;
 use harness::{APPLIANCE_IPV4, Lab, Machine, preau_binary, sites, usual_configuration, wait_until};
 
+use super::people::{AUTHORITY, Browser, add};
+
 /// A mirror among the sites of the lab's Internet.
 pub(crate) struct Mirror<'lab> {
     lab: &'lab Lab,
@@ -116,13 +118,33 @@ fn a_list_that_lost_too_much_waits_for_a_technician() -> Result<()> {
     })?;
     wait_until("the page that says so", || {
         let page = lab.pc1.run(&["curl", "--silent", "http://preau.lan/"])?.stdout;
-        Ok(page.contains("preau blocklist accept"))
+        Ok(page.contains("Faire maintenant"))
     })?;
     assert!(is_refused(&lab.pc1, "casino.example")?, "the old list stays in force");
-    appliance.run(&["blocklist", "accept", "--config", &config])?.success()?;
+    // She has no shell: her page offers it, once she says that it is meant.
+    let file = lab.directory().join(AUTHORITY).display().to_string();
+    appliance.run(&["ca", "export", "--out", &file])?.success()?;
+    let card = add(&appliance, "Mme Petit", "technician", &[])?;
+    let technician = Browser::new(&lab, &lab.pc2, "technician");
+    technician.begin("nom=Mme+Petit", &card, "trois+chats+gris")?;
+    technician.make_telephone_known("trois+chats+gris")?;
+    wait_until("the box that she asks for it", || {
+        Ok(technician.get("/technique")?.text.contains("name=\"voulu\""))
+    })?;
+    let press = |form: &str| technician.fill(&technician.get("/technique")?, "/technique/maintenant", form);
+    assert_eq!(press("tache=held-list")?.status, "422", "it is not said that it is meant");
+    assert!(is_refused(&lab.pc1, "casino.example")?);
+    assert_eq!(press("tache=held-list&voulu=1")?.location, "/technique");
     wait_until("the accepted list", || is_refused(&lab.pc1, "mediatheque.example"))?;
     assert!(!is_refused(&lab.pc1, "casino.example")?);
-    Ok(())
+    // The next one does not wait for the night, nor for a shell.
+    mirror.publish("mediatheque.example\nludotheque.example\n")?;
+    assert_eq!(press("tache=lists")?.location, "/technique");
+    wait_until("the list that she wanted", || is_refused(&lab.pc1, "ludotheque.example"))?;
+    wait_until("what she did on record", || {
+        let acts = appliance.run(&["journal", "search", "--json", "--acts"])?.success()?;
+        Ok(acts.matches("do-now").count() == 2)
+    })
 }
 
 /// The folder of a mirror of one's own, published by the same program.

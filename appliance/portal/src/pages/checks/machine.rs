@@ -52,6 +52,10 @@ pub(in crate::pages) fn check_machine(
             .line
             .map(|line| check(Topic::Line, check_line(language, line, diagnosis.line_seat.as_ref()))),
     );
+    // At night a switch may be off; by day nobody is there who could say so on a page, and the screen does.
+    if diagnosis.is_school_unplugged {
+        first.push(check(Topic::School, (Level::Warning, vec![language.say("diagnosis-school-down")])));
+    }
     first.extend(checks);
     if let Some(Sealing { has_readers, waits_since }) = diagnosis.sealing {
         first.push(check(Topic::Keys, check_keys(language, has_readers)));
@@ -114,12 +118,13 @@ fn check_line(language: Language, line: Line, seat: Option<&LineSeat>) -> (Level
     let (level, key) = match line {
         Line::Up => (Level::Good, "diagnosis-line-up"),
         Line::Down => (Level::Bad, "diagnosis-line-down"),
-        Line::Unknown => (Level::Neutral, "diagnosis-line-unknown"),
+        Line::Crossed => (Level::Bad, "enrol-way-crossed"),
+        Line::Absent => (Level::Bad, "enrol-way-portless"),
     };
     let mut lines = vec![language.say(key)];
     lines.extend(seat.map(|seat| tell_line(language, &seat.shown)));
-    // Without a cable the address cannot be there: that is told already.
-    if line != Line::Down && seat.is_some_and(|seat| !seat.is_in_force) {
+    // Without a cable or a port the address cannot be there: that is told already.
+    if matches!(line, Line::Up | Line::Crossed) && seat.is_some_and(|seat| !seat.is_in_force) {
         lines.push(language.say("line-waits"));
         return (level.max(Level::Warning), lines);
     }
@@ -161,6 +166,7 @@ fn check_configuration(language: Language, configuration: &Configuration) -> (Le
         Configuration::Restart => (Level::Warning, "diagnosis-configuration-restart"),
         Configuration::File => (Level::Warning, "diagnosis-configuration-file"),
         Configuration::Refused { .. } => (Level::Warning, "diagnosis-configuration-refused"),
+        Configuration::Inherited => (Level::Warning, "diagnosis-configuration-inherited"),
     };
     let mut lines = vec![language.say(key)];
     if let Configuration::Refused { why } = configuration {
@@ -314,12 +320,13 @@ fn check_access_point(language: Language, point: &AccessPoint) -> (Level, Vec<St
         WifiStatus::Unreachable { .. } => (Level::Bad, "diagnosis-access-point-unreachable"),
     };
     let mut lines = vec![language.say_with(key, &[("name", &point.name)])];
-    if point.is_troubled {
+    if let Some(why) = &point.trouble {
         lines.push(language.say("diagnosis-access-point-trouble"));
+        lines.extend((!why.is_empty()).then(|| why.clone()));
     }
     if point.wrong_keys > 0 {
         let count = language.group_digits(point.wrong_keys);
         lines.push(language.say_with("diagnosis-access-point-keys", &[("count", &count)]));
     }
-    (if point.is_troubled { level.max(Level::Warning) } else { level }, lines)
+    (if point.trouble.is_some() { level.max(Level::Warning) } else { level }, lines)
 }

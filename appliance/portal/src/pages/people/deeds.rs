@@ -67,6 +67,8 @@ fn name_alteration(what: Alteration) -> &'static str {
         Alteration::DropPreparation => "journal-deed-drop-preparation",
         Alteration::ChangeLine => "journal-deed-change-line",
         Alteration::TakeAdoptionKey => "journal-deed-take-adoption-key",
+        Alteration::DoNow => "journal-deed-do-now",
+        Alteration::RenewAdoptionKey => "journal-deed-renew-adoption-key",
     }
 }
 

@@ -47,6 +47,7 @@ struct Adopted {
     name: String,
     room: String,
     facts: String,
+    has_former_key: bool,
 }
 
 impl PointsPage<'_> {
@@ -58,6 +59,10 @@ impl PointsPage<'_> {
     pub const RELEASE_PATH: &'static str = "/technique/bornes/oublier";
     /// Where the files for one from the factory are taken away.
     pub const FILES_PATH: &'static str = "/technique/bornes/fichiers";
+    /// Where another key is drawn.
+    pub const KEY_PATH: &'static str = "/technique/bornes/cle";
+    /// The field that says that it is meant.
+    pub const MEANT_FIELD: &'static str = "voulu";
     /// Where access points say what they are. Nobody signs in for it.
     pub const SAY_PATH: &'static str = "/borne";
     /// The fields of what they say: hardware address, certificate, radios, proof.
@@ -76,6 +81,7 @@ impl PointsPage<'_> {
                 name: point.name.to_string(),
                 room: point.room.to_string(),
                 facts: format!("{} · {facts}", point.mac),
+                has_former_key: point.has_former_key,
             }
         });
         render(&View {

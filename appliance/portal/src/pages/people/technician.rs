@@ -8,7 +8,7 @@ use crate::diagnosis::{Diagnosis, SystemRelease};
 use crate::pages::Place;
 use crate::pages::checks::{Check, Level, check_machine};
 use crate::pages::frame::{Frame, render};
-use crate::{Language, Status};
+use crate::{Chore, ChoreLine, ChoreState, Language, Status};
 
 /// Says what works, what does not, what to do, and gives the file for whoever helps from afar.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +25,8 @@ pub struct TechnicianPage<'a> {
     pub token: &'a str,
     /// How many access points were plugged in that nobody has adopted.
     pub new_points: usize,
+    /// What she may have done at once.
+    pub chores: &'a [ChoreLine],
 }
 
 #[derive(Template)]
@@ -37,10 +39,49 @@ struct View<'a> {
     checks: Vec<Shown>,
     token: &'a str,
     new_points: Option<String>,
+    chores: Vec<Offered>,
     points_path: &'static str,
     install: Option<String>,
     install_path: &'static str,
     version: &'a str,
+}
+
+/// What may be done at once.
+struct Offered {
+    word: &'static str,
+    name: String,
+    /// What has to be ticked first.
+    meant: Option<String>,
+    /// How far it is, where there is something to say.
+    state: Option<String>,
+    /// Whether there is nothing to press: it is under way.
+    is_busy: bool,
+}
+
+impl Offered {
+    fn of(language: Language, ChoreLine { chore, state }: ChoreLine) -> Self {
+        let name = match chore {
+            Chore::Sync => "diagnosis-now-sync",
+            Chore::Selftest => "diagnosis-now-selftest",
+            Chore::Lists => "diagnosis-now-lists",
+            Chore::HeldList => "diagnosis-now-held-list",
+        };
+        let state_key = match (state, chore) {
+            (ChoreState::Free, _) => None,
+            (ChoreState::Asked, _) => Some("diagnosis-now-asked"),
+            (ChoreState::Running, _) => Some("diagnosis-now-running"),
+            (ChoreState::Failed, Chore::Sync) => Some("diagnosis-now-sync-failed"),
+            (ChoreState::Failed, Chore::HeldList) => Some("diagnosis-now-held-list-failed"),
+            (ChoreState::Failed, Chore::Selftest | Chore::Lists) => Some("diagnosis-now-failed"),
+        };
+        Self {
+            word: chore.as_str(),
+            name: language.say(name),
+            meant: chore.has_to_be_meant().then(|| language.say("diagnosis-now-meant")),
+            state: state_key.map(|key| language.say(key)),
+            is_busy: matches!(state, ChoreState::Asked | ChoreState::Running),
+        }
+    }
 }
 
 /// A check, and what to do.
@@ -56,6 +97,14 @@ impl TechnicianPage<'_> {
     pub const PATH: &'static str = "/technique";
     /// Where the file for support is taken away.
     pub const SUPPORT_PATH: &'static str = "/technique/assistance";
+    /// Where something is asked for that is done at once.
+    pub const CHORE_PATH: &'static str = "/technique/maintenant";
+    /// What came of the last self-test of the filter.
+    pub const SELFTEST_PATH: &'static str = "/technique/autotest";
+    /// The field that says what.
+    pub const CHORE_FIELD: &'static str = "tache";
+    /// The field that says that it is meant.
+    pub const MEANT_FIELD: &'static str = "voulu";
 
     /// The whole page.
     #[must_use]
@@ -79,6 +128,7 @@ impl TechnicianPage<'_> {
             token: self.token,
             new_points: (self.new_points > 0)
                 .then(|| language.say_with("points-plugged", &[("count", &self.new_points.to_string())])),
+            chores: self.chores.iter().map(|line| Offered::of(language, *line)).collect(),
             points_path: super::PointsPage::PATH,
             install: self
                 .diagnosis

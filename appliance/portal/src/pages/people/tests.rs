@@ -129,6 +129,7 @@ fn technicians(language: Language) -> Vec<(String, String)> {
     let place = samples::place();
     let mut pages = Vec::new();
     let mut push = |name: &str, html: String| pages.push((name.to_owned(), html));
+    let chores = samples::chores();
     for (name, diagnosis) in [("known", samples::diagnosis()), ("nothing", crate::Diagnosis::default())] {
         let (person, status) = (&samples::head(), &samples::status());
         let page = TechnicianPage {
@@ -138,6 +139,7 @@ fn technicians(language: Language) -> Vec<(String, String)> {
             diagnosis: &diagnosis,
             token: "t",
             new_points: usize::from(name == "known"),
+            chores: if name == "known" { chores.as_slice() } else { &[] },
         };
         push(&format!("technician-{name}"), page.render(language));
     }

@@ -11,13 +11,14 @@ use model::{
 
 use crate::pages::samples;
 use crate::{
-    AdoptionRoom, Asked, Card, Claimed, Classes, CommuneDesk, CommuneRoom, CommuneWish, Custody, DeviceList,
-    DeviceRoom, Findings, Held, HubRoom, HubSeat, InstallRoom, JoinCode, JoinFile, JoinTrouble, KeyBearer,
-    KeyList, KeyRoom, LessonChoice, LessonRoom, LessonStart, LessonTurn, LineFault, LineRoom, LineSeat,
-    LineTrouble, NetworkRoom, NewCodes, NewHold, NewKey, NewReading, Newcomer, Office, Points,
-    PreparationLine, PreparationRoom, Reader, ReadingList, ReadingRoom, RemovedKey, Reply, RoomKeys, RoomNow,
-    SaidOfPoint, SchoolRule, Setback, ShownKey, Summary, TelephoneRoom, TelephoneState, Tile, Trouble,
-    TypedHub, TypedLine, TypedTelephone, WaitingRelease, WantedThing, WifiLine, Wish,
+    AdoptionRoom, Asked, Card, Chore, ChoreLine, ChoreRoom, Claimed, Classes, CommuneDesk, CommuneRoom,
+    CommuneWish, Custody, DeviceList, DeviceRoom, Findings, Held, HubRoom, HubSeat, InstallRoom, JoinCode,
+    JoinFile, JoinTrouble, KeyBearer, KeyList, KeyRoom, LessonChoice, LessonRoom, LessonStart, LessonTurn,
+    LineFault, LineRoom, LineSeat, LineTrouble, NetworkRoom, NewCodes, NewHold, NewKey, NewReading, Newcomer,
+    Office, Points, PreparationLine, PreparationRoom, Reader, ReadingList, ReadingRoom, RemovedKey, Reply,
+    RoomKeys, RoomNow, SaidOfPoint, SchoolRule, SelftestRun, Setback, ShownKey, Summary, TelephoneRoom,
+    TelephoneState, Tile, Trouble, TypedHub, TypedLine, TypedTelephone, WaitingRelease, WantedThing,
+    WifiLine, Wish,
 };
 
 /// Its teacher is number 1, its head number 2, its officer number 3; all have this secret.
@@ -159,6 +160,27 @@ impl AdoptionRoom for Clerk {
     fn point_files(&self, _: IpAddr, by: &Person) -> Result<Vec<u8>, Trouble> {
         self.note(format!("{} takes the files of access points", by.name))?;
         Ok(b"packed".to_vec())
+    }
+
+    fn renew_adoption_key(&self, _: IpAddr, by: &Person) -> Result<(), Trouble> {
+        self.note(format!("{} has another adoption key drawn", by.name))
+    }
+}
+
+impl ChoreRoom for Clerk {
+    fn chores(&self) -> Vec<ChoreLine> {
+        samples::chores()
+    }
+
+    fn do_chore(&self, _: IpAddr, by: &Person, chore: Chore) -> Result<(), Trouble> {
+        if chore == Chore::Lists {
+            return Err(Trouble::Unknown);
+        }
+        self.note(format!("{} does {}", by.name, chore.as_str()))
+    }
+
+    fn last_selftest(&self) -> Result<SelftestRun, Trouble> {
+        Ok(samples::selftest_run())
     }
 }
 

@@ -91,6 +91,34 @@ fn a_release_is_put_in_by_day_by_those_who_direct() {
 }
 
 #[test]
+fn what_the_night_does_is_done_at_once_by_those_who_direct() {
+    const PATH: &str = "/technique/maintenant";
+    let open = Open::new();
+    let mut browser = Browser::new(open.address);
+    let page = browser.sign_in("personne=1");
+    assert_eq!(browser.fill(&page, PATH, "tache=sync").status, "403", "a teacher");
+    assert_eq!(browser.get("/technique/autotest").status, "403");
+    let mut browser = Browser::new(open.address);
+    browser.sign_in("nom=M.+Bernard");
+    let page = browser.get("/technique");
+    assert!(page.text.contains(PATH) && page.text.contains("name=\"voulu\""), "{}", page.text);
+    assert_eq!(browser.get(PATH).status, "404", "a link does nothing");
+    assert_eq!(browser.post(PATH, "tache=sync").status, "403", "forged");
+    let wrong = [("tache=reboot", "422"), ("", "422"), ("tache=held-list", "422"), ("tache=lists", "404")];
+    for (form, status) in wrong {
+        assert_eq!(browser.fill(&page, PATH, form).status, status, "{form}");
+    }
+    for form in ["tache=sync", "tache=held-list&voulu=1"] {
+        assert_eq!(browser.fill(&page, PATH, form).location.as_deref(), Some("/technique"), "{form}");
+    }
+    assert_eq!(open.done(), ["M. Bernard does sync", "M. Bernard does held-list"]);
+    let report = browser.get("/technique/autotest");
+    assert!(report.status == "200" && report.text.contains("9.9.9.9"), "{}", report.text);
+    assert!(report.text.contains("01 23 45 67 89"), "whom to call: {}", report.text);
+    open.portal.stop().unwrap();
+}
+
+#[test]
 fn a_box_goes_to_another_hub_by_those_who_direct() {
     const PATH: &str = "/technique/hub";
     let open = Open::new();
@@ -194,6 +222,18 @@ fn the_files_of_an_access_point_are_taken_by_those_who_keep_the_box() {
     assert_eq!(browser.post(PATH, "").status, "403", "forged");
     let taken = browser.fill(&page, PATH, "");
     assert!(taken.status == "200" && taken.text.contains("packed"), "{}", taken.text);
-    assert_eq!(open.done(), ["M. Bernard takes the files of access points"]);
+    // Another key, once she has said that she knows what it means.
+    let (path, meant) = ("/technique/bornes/cle", "voulu=1");
+    assert!(page.text.contains(path) && page.text.contains("encore l’ancienne clé"), "{}", page.text);
+    assert_eq!(browser.get(path).status, "404", "a link draws none");
+    assert_eq!(browser.post(path, meant).status, "403", "forged");
+    assert_eq!(browser.fill(&page, path, "").status, "422");
+    assert_eq!(browser.fill(&page, path, meant).location.as_deref(), Some("/technique/bornes"));
+    let mut teacher = Browser::new(open.address);
+    let page = teacher.sign_in("personne=1");
+    assert_eq!(teacher.fill(&page, path, meant).status, "403");
+    let expected =
+        ["M. Bernard takes the files of access points", "M. Bernard has another adoption key drawn"];
+    assert_eq!(open.done(), expected);
     open.portal.stop().unwrap();
 }

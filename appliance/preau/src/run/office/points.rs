@@ -14,7 +14,7 @@ use wifi::{AdoptionKey, Announcement, Channel, KeyPolicy, RoomNetwork};
 
 use super::Office;
 use crate::config;
-use crate::run::wifi::{HTTPS_PORT, Heard, HeardPoints};
+use crate::run::wifi::{HTTPS_PORT, Heard, HeardPoints, draw_key};
 
 /// What the office knows of the Wi-Fi's configuration.
 #[derive(Clone)]
@@ -54,15 +54,21 @@ impl Office {
     /// One that is adopted and says that it is elsewhere now is followed where it shows its certificate there, and no longer where it was:
     /// a laptop that forwards to it is not it. Any other is remembered for a while.
     pub(super) fn hear(&self, client: IpAddr, said: &SaidOfPoint<'_>) -> Result<bool, Trouble> {
-        let read = Announcement::read(said.mac, said.certificate, said.radios);
-        let Some(announcement) = read.filter(|it| self.points.heard.believes(it, said.proof)) else {
+        let Some(announcement) = Announcement::read(said.mac, said.certificate, said.radios) else {
             return Ok(false);
         };
-        let known = self.work(|store| store.adopted_points())?;
+        let is_believed = self.points.heard.believes(&announcement, said.proof);
+        let adopted = self.work(|store| store.adopted_points())?;
         let is_known = |point: &&AdoptedPoint| {
             point.mac == announcement.mac && point.certificate == announcement.certificate
         };
-        match known.iter().find(is_known) {
+        let known = adopted.iter().find(is_known);
+        // One that was prepared with the key before is followed, and nothing more.
+        let is_former = known.is_some_and(|point| has_former_key(point, &announcement, said.proof));
+        if !is_believed && !is_former {
+            return Ok(false);
+        }
+        match known {
             None => self.points.heard.remember(announcement, client, monotonic()),
             // What is replayed from elsewhere moves nothing.
             Some(point) if point.address != client => {
@@ -96,6 +102,7 @@ impl Office {
             room: point.room,
             by: point.by,
             at: point.at,
+            has_former_key: point.former_key.is_some(),
         });
         Ok(Points {
             has_key: self.points.heard.key().is_some(),
@@ -148,6 +155,7 @@ impl Office {
             certificate: heard.announcement.certificate,
             by: person.name.clone(),
             at: self.clock.now().at,
+            former_key: None,
         };
         let device = self.identify(client).machine.mac();
         self.write(|store| store.adopt_point(&point, device))?;
@@ -180,11 +188,22 @@ impl Office {
         Ok(packed)
     }
 
+    /// Draws another key in the place of the box's own. The commune's is in its images, and stays.
+    pub(super) fn replace_adoption_key(&self, client: IpAddr, person: &Person) -> Result<(), Trouble> {
+        self.find_own_key()?.ok_or(Trouble::Unknown)?;
+        let drawn = draw_key(&self.random).ok_or(Trouble::Unavailable)?;
+        let key: AdoptionKey = drawn.parse().map_err(|_| Trouble::Unavailable)?;
+        let (now, author) = (self.clock.now().at, self.author(client, person));
+        self.write(|store| store.renew_adoption_key(&drawn, now, author))?;
+        self.points.heard.swap_key(key);
+        Ok(())
+    }
+
     /// The key that the box has drawn, where it is the one that counts.
     fn find_own_key(&self) -> Result<Option<String>, Trouble> {
         let own = self.work(|store| store.adoption_key())?;
         let in_force = self.points.heard.key();
-        Ok(own.filter(|own| in_force.is_some() && own.parse::<AdoptionKey>().ok().as_ref() == in_force))
+        Ok(own.filter(|own| in_force.is_some() && own.parse::<AdoptionKey>().ok() == in_force))
     }
 
     /// Whether a machine shows this certificate.
@@ -197,4 +216,10 @@ impl Office {
     pub(crate) fn with_points(self, points: PointPlan) -> Self {
         Self { points, ..self }
     }
+}
+
+/// Whether an access point that is adopted proves itself by the key that it was prepared with, which is no longer the box's.
+fn has_former_key(point: &AdoptedPoint, announcement: &Announcement, proof: &str) -> bool {
+    let former = point.former_key.as_ref().and_then(|key| key.reveal().parse::<AdoptionKey>().ok());
+    former.is_some_and(|key| key.proves(announcement, proof))
 }

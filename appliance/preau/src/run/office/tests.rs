@@ -17,6 +17,7 @@ use portal::{Claimed, Hold, Newcomer, Office as _, Reply, Trouble};
 use store::NewPerson;
 
 mod devices;
+mod hurrying;
 mod installing;
 mod keys;
 mod lessons;

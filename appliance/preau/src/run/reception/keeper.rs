@@ -42,6 +42,8 @@ pub(crate) struct ReceptionKeeper {
     place: Option<PathBuf>,
     /// The interface of the line.
     line: Option<String>,
+    /// What the box is on it.
+    line_desk: Option<LineDesk>,
     stick: Option<Stick>,
     screen: Option<ScreenWriter>,
     /// The hub's address, and the school that the box is there, for the screen.
@@ -78,6 +80,7 @@ impl ReceptionKeeper {
         data: &Path,
         (reception, board): (&Arc<Reception>, &Arc<Board>),
     ) -> Self {
+        let line_desk = LineDesk::new(config, data);
         Self {
             reception: Arc::clone(reception),
             board: Arc::clone(board),
@@ -88,8 +91,9 @@ impl ReceptionKeeper {
             stick: options
                 .stick
                 .as_deref()
-                .map(|path| Stick::new(path, data).with_line_desk(LineDesk::new(config, data))),
-            screen: options.screen.as_deref().map(|path| ScreenWriter::new(path, config)),
+                .map(|path| Stick::new(path, data).with_line_desk(line_desk.clone())),
+            line_desk,
+            screen: options.screen.as_deref().map(|path| ScreenWriter::new(path, config, data)),
             hub: None,
             hub_stamp: None,
             store: None,
@@ -169,8 +173,13 @@ impl ReceptionKeeper {
 
     fn find_way(&self) -> WayOut {
         let Some(line) = &self.line else { return WayOut::Open };
-        if machine::has_carrier(line) != Some(true) {
-            return WayOut::Unplugged;
+        match machine::has_carrier(line) {
+            None => return WayOut::Portless,
+            Some(false) => return WayOut::Unplugged,
+            Some(true) => {}
+        }
+        if self.line_desk.as_ref().is_some_and(LineDesk::is_crossed) {
+            return WayOut::Crossed;
         }
         // Whoever gives an address names a resolver, too.
         if self.board.status().upstreams.is_empty() { WayOut::Unaddressed } else { WayOut::Open }

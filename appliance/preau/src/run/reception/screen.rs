@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 use portal::pages::Console;
 use portal::{Enrolment, StatusSource as _};
 use system::addresses::own_addresses;
+use system::authority;
 
 use crate::config::Config;
+use crate::data_folder::AUTHORITY_FILE;
 use crate::run::board::Board;
 use crate::screen::{Screen, ScreenLine};
 
@@ -20,18 +22,22 @@ pub(super) struct ScreenWriter {
     path: PathBuf,
     school: String,
     pages: String,
+    /// Of the box's authority; `None` where it has none that can be read.
+    fingerprint: Option<String>,
     last: Option<Screen>,
     written: Option<Instant>,
     is_failure_told: bool,
 }
 
 impl ScreenWriter {
-    /// For the box of this configuration.
-    pub(super) fn new(path: &Path, config: &Config) -> Self {
+    /// For the box of this configuration, with this data. Its authority is there since before.
+    pub(super) fn new(path: &Path, config: &Config, data: &Path) -> Self {
+        let authority = authority::find(&data.join(AUTHORITY_FILE)).ok().flatten();
         Self {
             path: path.to_owned(),
             school: config.school.name.clone(),
             pages: format!("http://{}", config.portal.name),
+            fingerprint: authority.map(|authority| authority.fingerprint()),
             last: None,
             written: None,
             is_failure_told: false,
@@ -46,7 +52,8 @@ impl ScreenWriter {
         now: Instant,
     ) {
         let (status, diagnosis) = (board.status(), board.diagnosis());
-        let lines = Console { status: &status, diagnosis: &diagnosis, enrolment, hub }.lines();
+        let fingerprint = self.fingerprint.as_deref();
+        let lines = Console { status: &status, diagnosis: &diagnosis, enrolment, hub, fingerprint }.lines();
         let beat = self.last.as_ref().map_or(0, |last| last.beat);
         let screen = Screen {
             beat,

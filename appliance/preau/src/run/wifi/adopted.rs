@@ -103,12 +103,13 @@ impl AdoptedKeeper {
                 self.show_keyless(&adopted)?;
                 vec![]
             };
+            let is_wanted = |kept: &Kept| wanted.iter().any(|point| is_same(point, &kept.point));
             let (kept, gone): (Vec<Kept>, Vec<Kept>) =
-                std::mem::take(&mut self.kept).into_iter().partition(|kept| wanted.contains(&kept.point));
+                std::mem::take(&mut self.kept).into_iter().partition(is_wanted);
             self.kept = kept;
             end(gone);
             for point in wanted {
-                if !self.kept.iter().any(|kept| kept.point == point) {
+                if !self.kept.iter().any(|kept| is_same(&kept.point, &point)) {
                     self.begin(point)?;
                 }
             }
@@ -140,8 +141,9 @@ impl AdoptedKeeper {
     }
 
     fn begin(&mut self, adopted: AdoptedPoint) -> anyhow::Result<()> {
-        let Some(key) = self.heard.key() else { return Ok(()) };
-        let point = describe(&adopted, Some(key))?;
+        let former = adopted.former_key.as_ref().and_then(|key| key.reveal().parse::<AdoptionKey>().ok());
+        let Some(key) = former.or_else(|| self.heard.key()) else { return Ok(()) };
+        let point = describe(&adopted, Some(&key))?;
         let drive = OpenWrtRadio::new(place(&point.kind)?)?;
         let point = Point::new(&point, Box::new(drive), self.shared.clone());
         let (stop, stopped) = channel();
@@ -150,6 +152,12 @@ impl AdoptedKeeper {
         self.kept.push(Kept { point: adopted, stop, thread });
         Ok(())
     }
+}
+
+/// Whether whoever drives the one drives the other: with a key that was the box's and is the former one by now, it is known as before.
+fn is_same(one: &AdoptedPoint, other: &AdoptedPoint) -> bool {
+    let keyless = |point: &AdoptedPoint| AdoptedPoint { former_key: None, ..point.clone() };
+    keyless(one) == keyless(other)
 }
 
 /// What it is for whoever drives it; without the key nobody does.

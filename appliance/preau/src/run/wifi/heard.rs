@@ -27,7 +27,7 @@ pub(crate) struct Heard {
 /// What was heard. Nothing, where the box has no key of the commune's.
 #[derive(Debug, Default)]
 pub(crate) struct HeardPoints {
-    key: Option<AdoptionKey>,
+    key: Mutex<Option<AdoptionKey>>,
     heard: Mutex<Vec<Heard>>,
     /// When machines were looked at last. Held during a look.
     looks: Mutex<Vec<(Mac, Instant)>>,
@@ -36,17 +36,23 @@ pub(crate) struct HeardPoints {
 impl HeardPoints {
     /// What those say that have this key.
     pub(crate) fn new(key: Option<AdoptionKey>) -> Self {
-        Self { key, ..Self::default() }
+        Self { key: Mutex::new(key), ..Self::default() }
     }
 
-    /// The commune's key.
-    pub(crate) fn key(&self) -> Option<&AdoptionKey> {
-        self.key.as_ref()
+    /// The key that counts: the commune's, or the box's own.
+    pub(crate) fn key(&self) -> Option<AdoptionKey> {
+        self.key.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Another one counts. Whoever was heard by the one before proves nothing any more.
+    pub(crate) fn swap_key(&self, key: AdoptionKey) {
+        *self.key.lock().unwrap_or_else(PoisonError::into_inner) = Some(key);
+        self.lock().clear();
     }
 
     /// Whether somebody who says this has the key.
     pub(crate) fn believes(&self, announcement: &Announcement, proof: &str) -> bool {
-        self.key.as_ref().is_some_and(|key| key.proves(announcement, proof))
+        self.key().is_some_and(|key| key.proves(announcement, proof))
     }
 
     /// Remembers one that is believed, and where: whoever replays what it says elsewhere does not take its place.

@@ -31,14 +31,19 @@ pub(crate) fn find_key(config: &config::Wifi, data: &Path) -> Option<AdoptionKey
     }
 }
 
+/// A new key, in hexadecimal digits; `None` where the system gives no chance.
+pub(crate) fn draw_key(random: &SystemRandom) -> Option<String> {
+    let mut bytes = [0; KEY_BYTES];
+    random.fill(&mut bytes).ok()?;
+    Some(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
 fn find_own(data: &Path, is_needed: bool) -> anyhow::Result<Option<AdoptionKey>> {
     let mut store = Store::open(&data.join(STATE_FILE))?;
     let key = match store.adoption_key()? {
         Some(key) => key,
         None if is_needed && (HubFolder::new(data).is_enrolled() || !store.is_blank()?) => {
-            let mut bytes = [0; KEY_BYTES];
-            SystemRandom::new().fill(&mut bytes).ok().context("the system gives no chance")?;
-            let drawn: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            let drawn = draw_key(&SystemRandom::new()).context("the system gives no chance")?;
             let key = store.keep_adoption_key(&drawn, system::clock::now())?;
             tracing::info!("a key for access points is drawn");
             key

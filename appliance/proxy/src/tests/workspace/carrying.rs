@@ -123,3 +123,19 @@ async fn a_switch_that_nobody_asked_for_is_not_passed_on() {
         .await;
     assert!(read_head(&mut client).await.starts_with("HTTP/1.1 502 "));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_is_answered_before_its_end_holds_nobody_up() {
+    let street = Street::open().await;
+    let mut slow = street.connect().await;
+    send(&mut slow, "POST /x HTTP/1.1\r\nHost: ent.test\r\nContent-Length: 9\r\n\r\nabc").await;
+    let mut server = street.accept().await;
+    read_until(&mut server, "abc").await;
+    send(&mut server, "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n").await;
+    assert!(read_head(&mut slow).await.starts_with("HTTP/1.1 401 "));
+    // The connection to the server is not free before the rest has gone, which may take an hour.
+    let mut other = street.connect().await;
+    send(&mut other, "GET /y HTTP/1.1\r\nHost: ent.test\r\n\r\n").await;
+    let mut second = street.accept().await;
+    assert!(read_head(&mut second).await.starts_with("GET /y "));
+}

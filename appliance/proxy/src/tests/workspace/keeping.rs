@@ -6,7 +6,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 use tokio_rustls::{client, server};
 
-use super::origin::{Question, impersonate, open, reply};
+use super::origin::{Question, impersonate, open, reply, unchanged};
 use super::street::{Hands, SHARE_BYTES, Street};
 use crate::tests::raw::{pattern, read_exactly, read_head, read_to_end, read_until, send};
 use crate::tests::school::{PATIENCE, expect_no_dial};
@@ -126,6 +126,82 @@ async fn nobody_asks_another_question_in_the_place_of_the_class() {
             ask(&mut pupil, &format!("/{number}"), fields).await;
             assert_eq!(hear(&mut pupil).await.1, "from ent.test", "{claim}");
         }
+    }
+}
+
+/// Fields that a request names away are not heard by the server, which then answers something else than it does to those who say them.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_answers_the_class_with_what_was_not_asked() {
+    let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
+    let street = Arc::new(Street::keeping(folder.path(), &hands).await);
+    let _serving = open(&street, |question: &Question| {
+        let page = question.field("accept").map_or("data", |_| "page");
+        let host = question.field("host").unwrap_or_default();
+        let text = if question.uri == "/host" { host } else { page };
+        reply(question, "200 OK", &format!("{PUBLIC}Vary: Accept\r\n"), text.as_bytes())
+    });
+    let mut pupil = street.connect().await;
+    ask(&mut pupil, "/x", "Accept: text/html\r\nConnection: Accept\r\n").await;
+    assert_eq!(hear(&mut pupil).await.1, "data");
+    ask(&mut pupil, "/x", "Accept: text/html\r\n").await;
+    assert_eq!(hear(&mut pupil).await.1, "page");
+    // Nor by another spelling of the server's name.
+    let port = street.port;
+    send(&mut pupil, format!("GET /host HTTP/1.1\r\nHost: ENT.test.:{port}\r\n\r\n")).await;
+    assert_eq!(hear(&mut pupil).await.1, "ent.test");
+}
+
+/// What one pupil wants, or is told, is no reason to ask the server for each of the class.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_keeps_the_class_from_having_one_copy() {
+    let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
+    let street = Arc::new(Street::keeping(folder.path(), &hands).await);
+    let _serving = open(&street, |question: &Question| match question.account() {
+        Some("malo") => reply(question, "403 Forbidden", "", b"not for you"),
+        Some(_) | None => reply(question, "200 OK", PUBLIC, b"lesson"),
+    });
+    let mut pupil = street.connect().await;
+    let refused = "Cookie: oneSessionId=malo-0123456789abcdef\r\n";
+    for (path, fields) in [("/x", "Cache-Control: no-store\r\n"), ("/y", refused)] {
+        ask(&mut pupil, path, fields).await;
+        let (head, _) = hear(&mut pupil).await;
+        assert!(!head.contains("stored"), "{head}");
+        ask(&mut pupil, path, "").await;
+        let (head, body) = hear(&mut pupil).await;
+        assert!(head.contains("stored") && body == "lesson", "{path} {head}");
+    }
+}
+
+/// A HEAD with a cookie tells nothing of what those get who have none, and what is private by now is asked for by each.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_pupil_is_told_of_it_is_not_told_to_others() {
+    let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
+    let street = Arc::new(Street::keeping(folder.path(), &hands).await);
+    let _serving = open(&street, |question: &Question| {
+        let account = question.account().unwrap_or("nobody");
+        let own = format!("X-Account: {account}\r\nCache-Control: max-age=60\r\n");
+        match (question.uri.as_str(), question.field("if-none-match")) {
+            ("/taken-back", Some(_)) => unchanged("ETag: \"a\"\r\nCache-Control: private, max-age=60\r\n"),
+            ("/taken-back", None) => reply(question, "200 OK", PUBLIC, b"hello"),
+            _ => reply(question, "200 OK", &own, b"hello"),
+        }
+    });
+    let mut pupil = street.connect().await;
+    ask(&mut pupil, "/x", "").await;
+    hear(&mut pupil).await;
+    let cookie = "Cookie: oneSessionId=lina-0123456789abcdef\r\n";
+    send(&mut pupil, format!("HEAD /x HTTP/1.1\r\nHost: ent.test\r\n{cookie}\r\n")).await;
+    assert!(read_head(&mut pupil).await.to_lowercase().contains("x-account: lina\r\n"));
+    ask(&mut pupil, "/x", "").await;
+    let (head, _) = hear(&mut pupil).await;
+    assert!(head.contains("preau;hit") && head.contains("x-account: nobody\r\n"), "{head}");
+    ask(&mut pupil, "/taken-back", "").await;
+    hear(&mut pupil).await;
+    hands.advance(61);
+    for _ in 0..2 {
+        ask(&mut pupil, "/taken-back", "").await;
+        let (head, body) = hear(&mut pupil).await;
+        assert!(head.contains("fwd-status=304") && body == "hello", "{head}");
     }
 }
 

@@ -74,6 +74,49 @@ async fn what_is_posted_answers_those_who_ask_for_it_later() {
     assert!(read_head(&mut server).await.starts_with("GET /x "));
 }
 
+/// A server that repeats what was typed, and says that it is what everybody gets: it is read again over the connection that posted alone, whatever
+/// another one says of itself. Nor does the server hear which one that is.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_posts_is_read_by_nobody_else() {
+    // Each request that the server gets has a connection of its own.
+    const LAST: &str = "Connection: close\r\n";
+    const GUESS: &str = "Preau-Poster: 00000000000000000000000000000000\r\n";
+    const SAME_PC: [u8; 4] = [127, 0, 0, 1];
+    const OTHER_PC: [u8; 4] = [127, 77, 0, 1];
+    let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
+    let street = Street::keeping(folder.path(), &hands).await;
+    let public = format!("{OF_PLACE}Cache-Control: public\r\n");
+    let readers = [(SAME_PC, ""), (OTHER_PC, ""), (OTHER_PC, GUESS)];
+    let rounds = [OF_PLACE, &public].into_iter().flat_map(|told| readers.map(|reader| (told, reader)));
+    for (number, (of_place, (pc, fields))) in rounds.enumerate() {
+        let (typed, mut lina) = (format!("typed {number}"), street.connect().await);
+        post(&mut lina, GUESS).await;
+        let mut server = street.accept().await;
+        assert!(!take(&mut server).await.to_lowercase().contains("preau-poster"));
+        tell(&mut server, &format!("{LAST}{of_place}"), &typed).await;
+        assert_eq!(hear(&mut lina).await.1, typed);
+        await_body(folder.path(), &typed).await;
+        ask(&mut lina, "/x", "").await;
+        let (head, body) = hear(&mut lina).await;
+        assert!(head.contains("preau;hit") && body == typed, "{head}");
+        assert!(!head.contains("preau-poster"), "{head}");
+        hands.advance(1);
+        let mut other = street.connect_from(pc).await;
+        ask(&mut other, "/x", fields).await;
+        let mut server = street.accept().await;
+        let asked = read_head(&mut server).await;
+        assert!(asked.starts_with("GET /x ") && !asked.to_lowercase().contains("preau-poster"), "{asked}");
+        tell(&mut server, &format!("{LAST}Cache-Control: max-age=60\r\n"), "for all").await;
+        assert_eq!(hear(&mut other).await.1, "for all");
+        // What the server says to a GET is for everybody, and newer.
+        for client in [&mut lina, &mut other] {
+            ask(client, "/x", "").await;
+            let (head, body) = hear(client).await;
+            assert!(head.contains("preau;hit") && body == "for all", "{number} {head}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_somebody_in_particular_posts_is_for_nobody_else() {
     let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());

@@ -7,6 +7,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::{client, server};
 
+use super::keeping::PUBLIC;
 use super::street::{Hands, Street};
 use crate::tests::raw::{pattern, read_exactly, read_head, send};
 use crate::tests::school::{PATIENCE, expect_no_dial};
@@ -267,4 +268,27 @@ async fn a_private_video_can_be_jumped_about_in() {
     send(&mut server, format!("{head}Content-Range: bytes 5-9/{LENGTH}\r\nContent-Length: 5\r\n\r\n")).await;
     send(&mut server, &video[5..10]).await;
     expect(&mut client, "206", &video[5..10]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_device_leaves_others_room_for_what_they_bring() {
+    const OF_DEVICE: usize = 48;
+    let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
+    let street = Street::keeping(folder.path(), &hands).await;
+    let mut under_way = Vec::new();
+    for number in 0..=OF_DEVICE + 1 {
+        // The last one asks at another PC.
+        let is_other = number > OF_DEVICE;
+        let mut client =
+            if is_other { street.connect_from([127, 77, 0, 1]).await } else { street.connect().await };
+        send(&mut client, format!("GET /{number} HTTP/1.1\r\nHost: ent.test\r\n\r\n")).await;
+        let mut server = street.accept().await;
+        read_head(&mut server).await;
+        // It does not come to its end.
+        send(&mut server, format!("HTTP/1.1 200 OK\r\n{PUBLIC}Content-Length: 9\r\n\r\nfilm")).await;
+        let head = read_head(&mut client).await;
+        let expected = if number == OF_DEVICE { "detail=\"share\"" } else { "stored" };
+        assert!(head.contains(expected), "{number}: {head}");
+        under_way.push((client, server));
+    }
 }

@@ -14,6 +14,7 @@ fn a_technician_learns_what_is_wrong_and_what_to_do() {
             diagnosis,
             new_points: 0,
             token: "t",
+            chores: &[],
         };
         page.render(Language::French)
     };
@@ -44,7 +45,10 @@ fn a_technician_learns_what_is_wrong_and_what_to_do() {
     ] {
         check(&crate::Diagnosis { machine, ..diagnosis.clone() }, topic, level);
     }
-    check(&crate::Diagnosis { line: Some(crate::Line::Down), ..diagnosis.clone() }, "line", "bad");
+    for line in [crate::Line::Down, crate::Line::Crossed, crate::Line::Absent] {
+        check(&crate::Diagnosis { line: Some(line), ..diagnosis.clone() }, "line", "bad");
+    }
+    check(&crate::Diagnosis { is_school_unplugged: true, ..diagnosis.clone() }, "school", "warning");
     let line_seat = Some(samples::line_seat());
     check(&crate::Diagnosis { line_seat, ..diagnosis.clone() }, "line", "warning");
     assert!(page.contains("192.0.2.10/24"), "{page}");
@@ -120,6 +124,7 @@ fn what_waits_may_be_installed_by_day() {
             diagnosis: &diagnosis,
             token: "t",
             new_points: 0,
+            chores: &[],
         };
         let html = page.render(Language::French);
         assert_eq!(html.contains("href=\"/technique/version\""), expected, "{:?}", diagnosis.release);
@@ -130,6 +135,44 @@ fn what_waits_may_be_installed_by_day() {
     };
     assert!(tell(2).contains("moment\u{a0}: 2") && tell(2).contains("name=\"cours\""));
     assert!(!tell(0).contains("name=\"cours\"") && tell(0).contains("value=\"1.5.0\""));
+}
+
+/// What is under way has no button, what changes what pupils see has to be meant, and where a box has nothing of a kind, nothing is offered.
+#[test]
+fn what_the_night_does_may_be_done_at_once() {
+    let (place, person, status, diagnosis) =
+        (samples::place(), samples::head(), samples::status(), samples::diagnosis());
+    let read = |chores: &[crate::ChoreLine]| {
+        let page = TechnicianPage {
+            place: &place,
+            person: &person,
+            status: &status,
+            diagnosis: &diagnosis,
+            new_points: 0,
+            token: "t",
+            chores,
+        };
+        page.render(Language::French)
+    };
+    let (word, ask) = ("name=\"tache\" value=\"", "name=\"voulu\"");
+    for chore in crate::Chore::ALL {
+        for state in [
+            crate::ChoreState::Free,
+            crate::ChoreState::Asked,
+            crate::ChoreState::Running,
+            crate::ChoreState::Failed,
+        ] {
+            let page = read(&[crate::ChoreLine { chore, state }]);
+            let is_free = matches!(state, crate::ChoreState::Free | crate::ChoreState::Failed);
+            let button = format!("{word}{}\"", chore.as_str());
+            assert_eq!(page.contains(&button), is_free, "{chore:?} {state:?}: {page}");
+            assert_eq!(page.contains(ask), is_free && chore.has_to_be_meant(), "{chore:?} {state:?}");
+            let is_told = page.contains("Le dernier essai n’a pas abouti");
+            assert_eq!(is_told, state == crate::ChoreState::Failed, "{chore:?} {state:?}");
+        }
+    }
+    let none = read(&[]);
+    assert!(!none.contains("/technique/maintenant") && none.contains("/technique/autotest"), "{none}");
 }
 
 /// What runs, what waits, what failed, and when somebody has to do something.
@@ -202,6 +245,7 @@ fn a_technician_learns_of_the_settings_of_the_commune() {
         (crate::Configuration::Lesson, "good", "séance"),
         (crate::Configuration::Restart, "warning", "prochain démarrage"),
         (crate::Configuration::File, "warning", "ne peut pas écrire"),
+        (crate::Configuration::Inherited, "warning", "du boîtier précédent"),
         (refused, "warning", "3:1: SECRET"),
     ] {
         let (found, nameless) = tell(Some(configuration));

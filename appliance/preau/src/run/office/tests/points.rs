@@ -191,6 +191,42 @@ fn a_laptop_that_claims_to_be_one_is_nothing() {
     assert!(!without.points().unwrap().has_key);
 }
 
+/// A stolen key opens nothing new; what hangs on the wall goes on until somebody prepares it anew.
+#[test]
+fn another_key_is_drawn_and_what_was_adopted_goes_on() {
+    let machine = show_certificate();
+    let it = school_with(&machine);
+    let (technician, _) = it.person("Mme Petit", Role::Technician, &[]);
+    let renew = || it.office.renew_adoption_key(PC.into(), &technician);
+    assert_eq!(renew(), Err(Trouble::Unknown), "the key is the commune's");
+    assert!(it.store().adopted_points().unwrap()[0].former_key.is_none());
+    it.store().keep_adoption_key(KEY, Timestamp::from_unix_ms(0)).unwrap();
+    renew().unwrap();
+    let drawn = it.store().adoption_key().unwrap().unwrap();
+    assert_ne!(drawn, KEY);
+    let points = it.office.points().unwrap();
+    assert!(points.has_files && points.adopted[0].has_former_key);
+    // It is followed still, by the key that it has.
+    machine.is_away.store(true, Ordering::Relaxed);
+    machine.answer_elsewhere();
+    assert!(say(&it, ELSEWHERE, &machine.certificate, &machine.proof()));
+    assert_eq!(place(&it), IpAddr::from(ELSEWHERE));
+    // Whoever has stolen that key is nobody new, and not this one.
+    let other = "ff".repeat(32);
+    assert!(!say(&it, HERE, &other, &prove(KEY, &other)));
+    assert!(!say(&it, HERE, &machine.certificate, &prove(&"a".repeat(64), &machine.certificate)));
+    assert_eq!(it.office.count_heard(), 0);
+    // Prepared anew, it has another certificate, and is adopted by the key that counts.
+    assert!(say(&it, HERE, &other, &prove(&drawn, &other)));
+    assert_eq!(it.office.count_heard(), 1);
+    // Another one makes that worthless, too.
+    renew().unwrap();
+    assert_eq!(it.office.count_heard(), 0);
+    assert!(!say(&it, HERE, &other, &prove(&drawn, &other)));
+    let acts = it.store().waiting_person_acts(99).unwrap();
+    assert_eq!(acts.iter().filter(|it| it.act.deed.as_str() == "renew-adoption-key").count(), 2);
+}
+
 #[test]
 fn files_go_out_with_a_key_of_the_box_alone_and_who_took_them_is_told() {
     let it = school(443);
