@@ -129,7 +129,13 @@ impl Connection {
             async move { Ok::<_, Infallible>(connection.answer(request).await) }
         });
         let mut builder = Builder::new(nursery.clone());
-        builder.http1().auto_date_header(false).half_close(true).max_buf_size(HEAD_BYTES_MAX);
+        // Of fields as many as hyper takes by itself, a hundred: for another number it makes room anew with each request.
+        builder
+            .http1()
+            .preserve_header_case(true)
+            .auto_date_header(false)
+            .half_close(true)
+            .max_buf_size(HEAD_BYTES_MAX);
         builder
             .http2()
             .auto_date_header(false)

@@ -76,6 +76,9 @@ impl Plea {
         body: Incoming,
         take_place: impl FnOnce() -> Option<Turn<Share>>,
     ) -> Result<Upload, SendError> {
+        if self.is_safe && body.is_end_stream() {
+            return Ok(Either::Right(Full::default()));
+        }
         let is_own = head.method == Method::POST && is_from(&head.headers, name);
         let is_short = body.size_hint().exact().is_some_and(|bytes| bytes <= FORM_BYTES_MAX);
         let parts = parts_of(&head.headers);

@@ -86,8 +86,7 @@ impl Server<'_> {
         let stream = self.prove(stream).await?;
         self.remember(passage);
         let (sender, connection) = Builder::new()
-            // As browsers spell fields by HTTP/1.1: what came by HTTP/2 has small letters only.
-            .title_case_headers(true)
+            .preserve_header_case(true)
             .max_headers(FIELDS_MAX)
             .handshake(TokioIo::new(stream))
             .await
