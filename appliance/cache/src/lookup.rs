@@ -73,6 +73,9 @@ pub fn look_up<'s, S: Borrow<Stored>>(
     }
     let wishes = Wishes::read(request);
     let found = match select(stored, request) {
+        Some(found) if !is_open_to_origin(&found.borrow().headers, request) => {
+            Lookup::Validate(found, Cause::Request)
+        }
         Some(found) => wishes.judge(found, now),
         None if stored.is_empty() => Lookup::Fetch(Cause::UriMiss),
         None => Lookup::Fetch(Cause::VaryMiss),
@@ -142,6 +145,14 @@ fn is_readable(stored: &HeaderMap, request: &HeaderMap) -> bool {
 fn is_nothing(weight: &str) -> bool {
     let value = weight.trim_ascii().strip_prefix(['q', 'Q']).and_then(|rest| rest.strip_prefix('='));
     value.is_some_and(|value| value.starts_with('0') && value.bytes().all(|byte| matches!(byte, b'0' | b'.')))
+}
+
+/// Whether a page of the origin that a request names may read a stored response (Fetch, section 3.3). Servers say that to those who name
+/// one, often without `Vary`: what somebody else was told, or was not, is asked for once more, and a 304 tells.
+fn is_open_to_origin(stored: &HeaderMap, request: &HeaderMap) -> bool {
+    let Some(origin) = request.get(header::ORIGIN) else { return true };
+    let allowed = fields::single(stored, &header::ACCESS_CONTROL_ALLOW_ORIGIN);
+    allowed.is_some_and(|allowed| allowed == "*" || allowed == origin)
 }
 
 /// The newest of those that fit (RFC 9111 section 4.1).
@@ -375,6 +386,22 @@ mod tests {
         check("none", "gzip", "fresh");
         assert_eq!(look(&[HOUR, ("content-encoding", "br")], &[], 0), "fresh");
         assert_eq!(look(&[HOUR], &[("accept-encoding", "identity")], 0), "fresh");
+    }
+
+    #[test]
+    fn a_page_elsewhere_is_told_what_it_may_read() {
+        let origin = ("origin", "https://ent.example");
+        let allow = |allowed| ("access-control-allow-origin", allowed);
+        for (response, expected) in [
+            (&[HOUR, allow("*")][..], "fresh"),
+            (&[HOUR, allow("https://ent.example")][..], "fresh"),
+            (&[HOUR, allow("https://evil.example")][..], "validate Request"),
+            (&[HOUR, allow("*"), allow("*")][..], "validate Request"),
+            (&[HOUR][..], "validate Request"),
+        ] {
+            assert_eq!(look(response, &[origin], 0), expected, "{response:?}");
+            assert_eq!(look(response, &[], 0), "fresh", "{response:?}");
+        }
     }
 
     #[test]

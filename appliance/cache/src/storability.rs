@@ -52,7 +52,7 @@ pub enum Unstorable {
     /// It is like no other request's.
     #[error("vary")]
     Vary,
-    /// The request says more, in what the response depends on, than is remembered.
+    /// The request says more, in what the response depends on, than is remembered; or it is refused, and may be so for its form.
     #[error("long")]
     Long,
     /// A part that cannot be put together with others.
@@ -90,6 +90,13 @@ impl Unstorable {
 const UNDERSTOOD: [u16; 16] =
     [200, 203, 204, 300, 301, 302, 303, 307, 308, 400, 404, 405, 410, 414, 451, 501];
 
+/// Statuses that speak of what one request says beside its line, or of how often one asks: others say something else, and would get
+/// what the first one was refused.
+const OF_ONE: [u16; 14] = [406, 408, 411, 412, 413, 415, 416, 417, 421, 425, 426, 428, 429, 431];
+/// Bytes and fields of a request that every server takes: Apache has a hundred fields, nginx 8 KiB for each.
+const USUAL_BYTES_MAX: usize = 4 * 1024;
+const USUAL_FIELDS_MAX: usize = 64;
+
 /// Fields of programs that say who asks, and do not begin with `X-`.
 const PERSONAL: [&str; 7] =
     ["access-token", "api-key", "apikey", "auth-token", "authentication", "session-id", "token"];
@@ -108,6 +115,9 @@ pub fn judge(exchange: &Exchange<'_>, targets: &[HeaderName]) -> Result<Stored, 
     }
     let terms = Terms::read(response, targets, received);
     judge_terms(&terms, status)?;
+    if status.is_client_error() && !is_usual(request) {
+        return Err(Unstorable::Long);
+    }
     let audience = judge_privacy(&terms, request, response)?;
     let vary = Vary::of(response, request).ok_or(Unstorable::Vary)?;
     if !vary.is_short() {
@@ -166,7 +176,16 @@ fn judge_terms(terms: &Terms, status: StatusCode) -> Result<(), Unstorable> {
     let is_whole = !status.is_informational() && status != StatusCode::NOT_MODIFIED;
     // RFC 9111 section 3: with nothing said, only what is cacheable by its definition.
     let is_definite = terms.lifetime_s.is_some() || terms.shared || is_understood;
-    if is_whole && is_definite { Ok(()) } else { Err(Unstorable::Status) }
+    let is_of_one = OF_ONE.contains(&status.as_u16());
+    if is_whole && is_definite && !is_of_one { Ok(()) } else { Err(Unstorable::Status) }
+}
+
+/// Whether no server refuses a request for its form: by a field that is too long, or not text, somebody would have a page that says so
+/// kept in the place of the one that all ask for.
+fn is_usual(request: &HeaderMap) -> bool {
+    let bytes: usize = request.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    let is_text = || request.values().all(|value| value.to_str().is_ok());
+    bytes <= USUAL_BYTES_MAX && request.len() <= USUAL_FIELDS_MAX && is_text()
 }
 
 /// Tainted by default: what answers one person is shared only if it says itself that it is the same for all. RFC 9111
@@ -278,6 +297,33 @@ mod tests {
         check(&[], 200, &[("cache-control", "private, max-age=60")], Err(Unstorable::Private));
         check(&[], 200, &[("cache-control", "no-cache"), TAG], Ok(Audience::Anonymous));
         check(&[], 200, &[MINUTE, ("vary", "*")], Err(Unstorable::Vary));
+    }
+
+    #[test]
+    fn what_one_is_refused_for_what_it_says_is_not_kept() {
+        let public = ("cache-control", "public, max-age=60");
+        for status in OF_ONE {
+            check(&[], status, &[public], Err(Unstorable::Status));
+        }
+        let long = "a".repeat(USUAL_BYTES_MAX);
+        let [usual, odd] = [("foo", "1"), ("foo", long.as_str())];
+        for (status, expected) in [
+            (200, Ok(Audience::Everyone)),
+            (400, Err(Unstorable::Long)),
+            (404, Err(Unstorable::Long)),
+        ] {
+            check(&[odd], status, &[public], expected);
+            check(&[usual], status, &[public], Ok(Audience::Everyone));
+        }
+        let mut many = HeaderMap::new();
+        many.insert("foo", HeaderValue::from_bytes(b"\xe9").unwrap());
+        assert!(!is_usual(&many));
+        many.insert("foo", HeaderValue::from_static("1"));
+        assert!(is_usual(&many));
+        for _ in 0..USUAL_FIELDS_MAX {
+            many.append("bar", HeaderValue::from_static("1"));
+        }
+        assert!(!is_usual(&many));
     }
 
     #[test]

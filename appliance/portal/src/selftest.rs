@@ -10,6 +10,8 @@ use crate::Language;
 pub struct SelftestStatus {
     /// When the last one began, and what became of it.
     pub last: Option<(Timestamp, SelftestOutcome)>,
+    /// Whoever else gave addresses in the school's network then: addresses, for technicians.
+    pub strangers: Vec<String>,
     /// When the next one is.
     pub next: Timestamp,
     /// The school's.
@@ -142,6 +144,8 @@ const KEYS: &[&str] = &[
     "selftest-attack-category",
     "selftest-attack-search",
     "selftest-attack-youtube",
+    "selftest-attack-other-dhcp",
+    "selftest-attack-other-router",
     "selftest-outcome-pass",
     "selftest-outcome-fail",
     "selftest-outcome-not-tested",
@@ -164,6 +168,9 @@ const KEYS: &[&str] = &[
     "selftest-why-not-asked",
     "selftest-why-tunnel",
     "selftest-why-no-zone",
+    "selftest-why-stranger",
+    "selftest-why-no-bridge",
+    "selftest-why-no-offer",
     "selftest-why-cut",
     "selftest-family-control",
     "selftest-family-names",
@@ -173,6 +180,7 @@ const KEYS: &[&str] = &[
     "selftest-family-inside",
     "selftest-family-lists",
     "selftest-family-search",
+    "selftest-family-network",
     "selftest-advice-control",
     "selftest-advice-names",
     "selftest-advice-encryption",
@@ -181,6 +189,7 @@ const KEYS: &[&str] = &[
     "selftest-advice-inside",
     "selftest-advice-lists",
     "selftest-advice-search",
+    "selftest-advice-network",
     "selftest-way-school",
     "selftest-way-machine",
     "selftest-way-loopback",

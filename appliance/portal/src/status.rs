@@ -121,7 +121,12 @@ impl Status {
             numbered.map(|(upstream, number)| Upstream { server: number.to_string(), ..upstream.clone() });
         let list = ListStatus { missing: Vec::new(), ..self.list.clone() };
         let update = self.update.clone().map(|update| UpdateStatus { held: Vec::new(), ..update });
-        Self { upstreams: upstreams.collect(), list, update, ..self.clone() }
+        let selftest = self.selftest.clone().map(|selftest| {
+            // How many there are is nobody's name.
+            let strangers = (1..=selftest.strangers.len()).map(|number| number.to_string()).collect();
+            SelftestStatus { strangers, ..selftest }
+        });
+        Self { upstreams: upstreams.collect(), list, update, selftest, ..self.clone() }
     }
 }
 

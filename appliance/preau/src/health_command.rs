@@ -12,9 +12,9 @@ use access::Clock as _;
 use anyhow::Context as _;
 use model::{DomainName, Subject, Tester, UnknownDevice};
 use policy::Snapshot;
-use selftest::{Attack, Outcome, Place, Samples, Seen, needs};
+use selftest::{Attack, Outcome, Overheard, Place, Samples, Seen, Stranger, needs};
 use system::clock::{SystemClock, monotonic};
-use system::health::{Bridge, Lease, LeaseError, Network, Pc};
+use system::health::{Bridge, Lease, LeaseError, Network, OverhearError, Pc};
 use system::selftest::{Sources, Testbed, Wires, carry_out};
 
 use crate::cli::HealthArguments;
@@ -26,6 +26,9 @@ use crate::selftest_command::{doors, word};
 const PAUSE: Duration = Duration::from_secs(2);
 /// What the first need is called; the others have names of their own.
 const ADDRESS: &str = "DHCP";
+/// What others that give addresses are called.
+const OTHER_SERVER: &str = "other DHCP";
+const OTHER_ROUTER: &str = "other router";
 
 /// One thing that a PC needs.
 #[derive(Debug, PartialEq, Eq)]
@@ -41,6 +44,8 @@ enum Met {
     Bad(String),
     /// Nobody can say: why.
     Skipped(String),
+    /// Somebody should know it; it is no fault of the box.
+    Warning(String),
 }
 
 impl Need {
@@ -53,6 +58,7 @@ impl Need {
             Met::Good(text) => ("good", text),
             Met::Bad(text) => ("bad", text),
             Met::Skipped(text) => ("skipped", text),
+            Met::Warning(text) => ("warning", text),
         };
         format!("{level}\t{}\t{text}", self.thing)
     }
@@ -116,7 +122,7 @@ fn on_the_bridge(
     let stranger = UnknownDevice { mac: None, address: Ipv4Addr::UNSPECIFIED.into() };
     let listed = draw(snapshot, &stranger.into());
     let attacks = needs(place, listed.as_ref(), None);
-    let network = Network { bridge, address: place.ipv4, spare: spare(network) };
+    let network = Network { bridge, address: place.ipv4, spare: spare(network), port: Pc::HEALTH_PORT };
     let (lease, seen) = Pc::with(&network, |pc| {
         let lease = pc.take_address();
         let seen = if lease.is_ok() { carry_out(&attacks, Sources::Machine) } else { vec![] };
@@ -131,7 +137,22 @@ fn on_the_bridge(
             met: Met::Skipped("not tried: there is no address to ask from".to_owned()),
         },
     }));
+    // Whoever else gives addresses is looked for once nothing is amiss: it takes some seconds, and is no fault of the box.
+    if !needs.iter().any(Need::is_bad) {
+        needs.extend(strangers(&Pc::with(&network, Pc::overhear)?));
+    }
     Ok(needs)
+}
+
+/// Whoever else gives addresses in the school's network; nothing where there is nobody, or nobody can say.
+fn strangers(heard: &Result<Overheard, OverhearError>) -> Vec<Need> {
+    let Ok(Overheard { servers, routers, .. }) = heard else { return vec![] };
+    let tell = |(thing, stranger): (&'static str, &Stranger)| Need {
+        thing,
+        met: Met::Warning(format!("{stranger} gives addresses, too: devices of the school go round the box")),
+    };
+    let servers = servers.iter().map(|server| (OTHER_SERVER, server));
+    servers.chain(routers.iter().map(|router| (OTHER_ROUTER, router))).map(tell).collect()
 }
 
 /// The last address of the school's network that the box gives to nobody.
@@ -249,6 +270,23 @@ mod tests {
             assert!(matches!(&met, Met::Bad(text) if text.contains("192.0.2.53")), "{met:?}");
         }
         assert_eq!(judge_lease(Err(LeaseError::Silent), OWN), Met::Bad("no offer".to_owned()));
+    }
+
+    /// Else a pupil with a router could keep every new version from being good.
+    #[test]
+    fn others_that_give_addresses_are_told_and_are_no_fault_of_the_box() {
+        let stranger = |address: &str| Stranger { address: address.parse().unwrap(), mac: None };
+        let heard = Overheard {
+            is_own_heard: true,
+            servers: vec![stranger("192.168.1.1")],
+            routers: vec![stranger("fe80::12")],
+        };
+        let needs = strangers(&Ok(heard));
+        assert!(needs.len() == 2 && !needs.iter().any(Need::is_bad), "{needs:?}");
+        assert!(needs[0].line().starts_with("warning\tother DHCP\t192.168.1.1 gives"), "{needs:?}");
+        assert!(needs[1].line().starts_with("warning\tother router\tfe80::12 gives"), "{needs:?}");
+        assert_eq!(strangers(&Ok(Overheard::default())), []);
+        assert_eq!(strangers(&Err(OverhearError::Ask(io::Error::other("no wire")))), []);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! `preau selftest`: the box attacks itself, and what became of it.
 
+mod others;
 mod records;
 mod table;
 mod targets;
@@ -92,8 +93,10 @@ fn attack_here(config: Config, arguments: &SelftestArguments) -> anyhow::Result<
         Err(error) => (vec![], Some(error)),
     };
     let is_dead = is_dead(&seen);
+    let others = if is_dead || trouble.is_some() { vec![] } else { others::look(&school.config) };
     let records = Records::await_all(&school.data, &plan, &attacks, started);
-    let run = finish(plan.run, &plan.targets.place, &attacks, &seen, Some(&records));
+    let mut run = finish(plan.run, &plan.targets.place, &attacks, &seen, Some(&records));
+    run.results.extend(others);
     let outcome = kept.and_then(|()| results.keep(&lock, &run));
     if let Some(error) = trouble {
         return Err(error).context("the box was not attacked");

@@ -63,11 +63,13 @@ pub enum Family {
     Lists,
     /// Search engines.
     Search,
+    /// Who else gives addresses in the school's network.
+    Network,
 }
 
 impl Family {
     /// Every family, in the order of the table.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Control,
         Self::Names,
         Self::Encryption,
@@ -76,6 +78,7 @@ impl Family {
         Self::Inside,
         Self::Lists,
         Self::Search,
+        Self::Network,
     ];
 
     /// The word that tables use.
@@ -90,6 +93,7 @@ impl Family {
             Self::Inside => "inside",
             Self::Lists => "lists",
             Self::Search => "search",
+            Self::Network => "network",
         }
     }
 }

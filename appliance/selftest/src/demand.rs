@@ -94,13 +94,19 @@ pub enum Why {
     Tunnel,
     /// The box does not know the zone of the self-test.
     NoZone,
+    /// Somebody else gives addresses.
+    Stranger,
+    /// The school's port is no bridge, at which a PC could be made up.
+    NoBridge,
+    /// The box itself was not heard to offer an address.
+    NoOffer,
     /// The run ended before.
     Cut,
 }
 
 impl Why {
     /// Every reason.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 23] = [
         Self::Open,
         Self::Silent,
         Self::Odd,
@@ -120,6 +126,9 @@ impl Why {
         Self::NotAsked,
         Self::Tunnel,
         Self::NoZone,
+        Self::Stranger,
+        Self::NoBridge,
+        Self::NoOffer,
         Self::Cut,
     ];
 }

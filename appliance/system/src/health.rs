@@ -4,7 +4,9 @@
 //! Invariant: the port and the machine go with the process, however that ends.
 
 mod lease;
+mod overhear;
 mod pc;
 
 pub use lease::{Lease, LeaseError};
+pub use overhear::OverhearError;
 pub use pc::{Bridge, Network, Pc};

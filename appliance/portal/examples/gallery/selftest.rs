@@ -7,7 +7,7 @@ use portal::{SelftestLine, SelftestRun};
 use super::{Error, NOW_MS, Write, place};
 
 /// Families, how many attacks each has, and the first of them by name.
-const FAMILIES: [(&str, usize, &str); 8] = [
+const FAMILIES: [(&str, usize, &str); 9] = [
     ("control", 6, "control-https"),
     ("names", 9, "dns-foreign"),
     ("encryption", 15, "doh-known-web"),
@@ -16,6 +16,7 @@ const FAMILIES: [(&str, usize, &str); 8] = [
     ("inside", 1, "doors"),
     ("lists", 40, "category"),
     ("search", 18, "search"),
+    ("network", 2, "other-dhcp"),
 ];
 
 pub(crate) fn write_selftests(write: Write<'_>) -> Result<(), Error> {

@@ -434,6 +434,7 @@ pub(crate) fn status() -> Status {
                 Timestamp::from_unix_ms(1_786_924_800_000),
                 SelftestOutcome::Closed { passed: 81, untested: 2 },
             )),
+            strangers: Vec::new(),
             next: Timestamp::from_unix_ms(1_787_011_200_000),
             time_zone: jiff::tz::TimeZone::UTC,
         }),

@@ -8,7 +8,10 @@ use super::twice::{Twice, say};
 use crate::selftest::{SelftestLine, SelftestRun, selftest_word};
 
 /// What the attacks are about, in the order of the page.
-const FAMILIES: [&str; 8] = ["control", "names", "encryption", "web", "ports", "inside", "lists", "search"];
+const FAMILIES: [&str; 9] =
+    ["control", "names", "encryption", "web", "ports", "inside", "lists", "search", NETWORK];
+/// Of these, what came is told on the page, too: whoever is to find another device needs its addresses.
+const NETWORK: &str = "network";
 /// Lines of what is open, and of what was not tested: more do not fit onto the sheet.
 const OPEN_MAX: usize = 4;
 const UNTESTED_MAX: usize = 2;
@@ -161,9 +164,11 @@ impl<'r> SelftestReport<'r> {
                 let with = with.iter().filter(|text| !text.is_empty()).take(WITH_MAX);
                 let with: Vec<String> = with.map(|text| shorten(text)).collect();
                 let with = if with.is_empty() { String::new() } else { format!(" ({})", with.join(", ")) };
+                let is_told = line.family == NETWORK && outcome == "fail" && !line.detail.is_empty();
+                let detail = if is_told { format!(" ({})", line.detail) } else { String::new() };
                 let advice = selftest_word(language, "advice", &line.family);
                 let advice = if outcome == "fail" { format!(" → {advice}") } else { String::new() };
-                format!("{what}{with} – {why}{advice}")
+                format!("{what}{with} – {why}{detail}{advice}")
             })
         });
         shown.chain(more).collect()

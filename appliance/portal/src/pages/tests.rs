@@ -553,6 +553,26 @@ fn a_self_test_tells_what_is_closed_and_what_is_open_in_two_languages() {
     assert!(SelftestReport::of(&cut).render().contains("pas allé au bout"));
 }
 
+/// Whoever is to unplug a device needs its addresses; of an attack on the box, what came is for tables.
+#[test]
+fn a_self_test_tells_the_addresses_of_whoever_else_gives_them() {
+    let detail = "192.168.1.1 [02:00:00:00:00:12]".to_owned();
+    let told = |id, family, why| {
+        let line = attack(id, family, "", "fail", Some(why));
+        SelftestLine { detail: detail.clone(), ..line }
+    };
+    let run = selftest(vec![told("other-dhcp", "network", "stranger"), told("dot", "encryption", "open")]);
+    let page = SelftestReport::of(&run).whole().render();
+    for text in [
+        "dans l’école (192.168.1.1 [02:00:00:00:00:12]) → débrancher cet appareil",
+        "in the school (192.168.1.1 [02:00:00:00:00:12]) → unplug that device",
+        "Passer par un autre appareil",
+    ] {
+        assert!(page.contains(text), "{text}: {page}");
+    }
+    assert_eq!(page.matches("02:00:00:00:00:12").count(), 2, "{page}");
+}
+
 /// One sheet, whatever is open.
 #[test]
 fn a_self_test_tells_no_more_than_fits_on_a_sheet() {

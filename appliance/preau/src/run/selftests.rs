@@ -6,7 +6,7 @@ use std::path::Path;
 use jiff::tz::TimeZone;
 use model::Timestamp;
 use portal::{SelftestOutcome, SelftestStatus};
-use selftest::Run;
+use selftest::{Family, Outcome, Run};
 use system::clock::now;
 use system::selftest::{By, Nightly, Plan};
 
@@ -41,9 +41,21 @@ fn arguments(file: Option<&Path>, data: &Path) -> Vec<OsString> {
 pub(super) fn describe(nightly: &Nightly, time_zone: &TimeZone) -> SelftestStatus {
     SelftestStatus {
         last: nightly.last().map(describe_run),
+        strangers: nightly.last().map(find_strangers).unwrap_or_default(),
         next: nightly.next(),
         time_zone: time_zone.clone(),
     }
+}
+
+/// Whoever else gave addresses in the school's network.
+fn find_strangers(run: &Run) -> Vec<String> {
+    let results = run.results.iter().filter(|result| result.family == Family::Network);
+    results
+        .filter_map(|result| match &result.outcome {
+            Outcome::Fail { detail, .. } => Some(detail.clone()),
+            Outcome::Pass | Outcome::NotTested { .. } => None,
+        })
+        .collect()
 }
 
 fn describe_run(run: &Run) -> (Timestamp, SelftestOutcome) {

@@ -110,7 +110,9 @@ pub(super) fn show_line(out: &mut impl Write, run: &Run, time_zone: &TimeZone) -
 #[cfg(test)]
 mod tests {
     use model::Tester;
-    use selftest::{Attacker, Doors, Family, Place, Result, Samples, Targets, Why, list};
+    use selftest::{
+        Attacker, Doors, Family, Overheard, Place, Result, Samples, Targets, Why, judge_overheard, list,
+    };
 
     use super::*;
 
@@ -143,6 +145,8 @@ mod tests {
             attacks.iter().map(|attack| ("attack", attack.id.to_owned())).collect();
         // Without samples there is no category to try.
         words.push(("attack", "category".to_owned()));
+        let others = judge_overheard(&Ok(Overheard::default()));
+        words.extend(others.map(|result| ("attack", result.id)));
         words.extend(Why::ALL.map(|why| ("why", word(&why))));
         words.extend(Family::ALL.map(|family| ("family", family.as_str().to_owned())));
         words.extend(Family::ALL.map(|family| ("advice", family.as_str().to_owned())));

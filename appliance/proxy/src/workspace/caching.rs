@@ -97,7 +97,7 @@ impl<'c> Quest<'c> {
             let mut sent = Request::new(()).into_parts().0;
             (sent.headers, sent.uri) = (self.head.headers.clone(), self.head.uri.clone());
             super::exchange::prepare(&mut sent, false);
-            for name in [header::RANGE, header::IF_RANGE, header::EXPECT] {
+            for name in [header::RANGE, header::IF_RANGE, header::EXPECT, header::CONTENT_LENGTH] {
                 sent.headers.remove(name);
             }
             // In one spelling: what a server makes of another one (`ENT.example.:443`) would be in what the class gets.
@@ -547,17 +547,11 @@ impl<'c> Quest<'c> {
         }
     }
 
-    /// Whether an answer that is not kept says what others would get: one to a client that has it already, or may not have it, and one
+    /// Whether an answer that is not kept says what others would get: one to a client that has it already, or is refused it, and one
     /// of a server in trouble, does not, nor does one about a file that each has to be authorised for.
     fn is_telling(&self, status: StatusCode) -> bool {
-        let is_about_client = [
-            StatusCode::NOT_MODIFIED,
-            StatusCode::RANGE_NOT_SATISFIABLE,
-            StatusCode::UNAUTHORIZED,
-            StatusCode::FORBIDDEN,
-            StatusCode::TOO_MANY_REQUESTS,
-        ]
-        .contains(&status);
+        let is_missing = [StatusCode::NOT_FOUND, StatusCode::GONE].contains(&status);
+        let is_about_client = status == StatusCode::NOT_MODIFIED || (status.is_client_error() && !is_missing);
         !is_about_client && !status.is_server_error() && self.file.is_none()
     }
 

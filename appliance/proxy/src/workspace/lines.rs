@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -39,6 +40,7 @@ pub(super) struct Watched {
     start: Instant,
     line: Mutex<Line>,
     is_down: watch::Sender<bool>,
+    has_answered: AtomicBool,
 }
 
 impl Lines {
@@ -46,13 +48,18 @@ impl Lines {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= LINES_MAX && !known.contains_key(server) {
             known.retain(|_, watched| watched.is_down());
+            // Names below the workspace's can be made up while its line is down: nobody has ever answered for them.
+            if known.len() >= LINES_MAX {
+                known.retain(|_, watched| watched.has_answered.load(Ordering::Relaxed));
+            }
             if known.len() >= LINES_MAX {
                 known.clear();
             }
         }
         let new = || {
             let (line, is_down) = (Mutex::default(), watch::Sender::new(false));
-            Arc::new(Watched { server: server.clone(), start: Instant::now(), line, is_down })
+            let has_answered = AtomicBool::new(false);
+            Arc::new(Watched { server: server.clone(), start: Instant::now(), line, is_down, has_answered })
         };
         Arc::clone(known.entry(server.clone()).or_insert_with(new))
     }
@@ -65,6 +72,7 @@ impl Watched {
 
     /// The server said something.
     pub(super) fn hear(&self) {
+        self.has_answered.store(true, Ordering::Relaxed);
         self.change(Line::hear);
     }
 
@@ -356,5 +364,26 @@ mod tests {
         }
         assert!(lines.0.lock().unwrap().len() <= LINES_MAX);
         assert!(lines.find(&name("ent.example")).is_down(), "what is known to be down is kept");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn made_up_servers_that_are_down_do_not_push_out_one_that_was_there() {
+        let lines = Lines::default();
+        let fall = |text: &str| {
+            let line = lines.find(&name(text));
+            line.change(|line, now| line.doubt(now, now));
+            let began = line.now();
+            line.change(|line, _| line.miss(began));
+            assert!(line.is_down(), "{text}");
+        };
+        lines.find(&name("ent.example")).hear();
+        // What was heard at this moment outweighs a miss.
+        advance(SILENCE).await;
+        fall("ent.example");
+        for number in 0..2 * LINES_MAX {
+            fall(&format!("n{number}.ent.example"));
+        }
+        assert!(lines.0.lock().unwrap().len() <= LINES_MAX);
+        assert!(lines.find(&name("ent.example")).is_down());
     }
 }

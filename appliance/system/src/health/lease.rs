@@ -18,7 +18,7 @@ use crate::selftest::TestbedError;
 const ATTEMPTS: u32 = 3;
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 /// Most bytes of an answer.
-const DATAGRAM_BYTES_MAX: usize = 1_500;
+pub(super) const DATAGRAM_BYTES_MAX: usize = 1_500;
 
 /// What a PC is offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +80,7 @@ pub(super) fn ask(interface: &str, question: Question) -> Result<Lease, LeaseErr
     wrong.ok_or(LeaseError::Silent)
 }
 
-fn open(interface: &str) -> io::Result<UdpSocket> {
+pub(super) fn open(interface: &str) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
     socket.bind_device(Some(interface.as_bytes()))?;
     socket.set_broadcast(true)?;
@@ -90,7 +90,7 @@ fn open(interface: &str) -> io::Result<UdpSocket> {
 
 impl Question {
     /// DHCPDISCOVER, to be answered to all: an address that is not taken yet hears nothing. With an address, DHCPINFORM.
-    fn message(&self) -> Message {
+    pub(super) fn message(&self) -> Message {
         let mut message = Message::default();
         message.set_chaddr(&self.mac.octets());
         let kind = match self.own {
@@ -114,7 +114,7 @@ impl Question {
     }
 
     /// Whether an offer leads to the box alone.
-    fn is_right(&self, lease: &Lease) -> bool {
+    pub(super) fn is_right(&self, lease: &Lease) -> bool {
         lease.router == self.server && lease.resolver == self.server
     }
 
@@ -148,7 +148,7 @@ impl Question {
 
     /// Reads the server's offer (DHCPOFFER), or what it tells whoever has an address (DHCPACK); `None` for anything else, and for
     /// what a PC could not work with.
-    fn read(&self, bytes: &[u8], number: u32) -> Option<Lease> {
+    pub(super) fn read(&self, bytes: &[u8], number: u32) -> Option<Lease> {
         let message = Message::from_bytes(bytes).ok()?;
         let kind = if self.own.is_some() { MessageType::Ack } else { MessageType::Offer };
         let is_ours = message.opcode() == Opcode::BootReply

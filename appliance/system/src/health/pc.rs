@@ -7,13 +7,13 @@ use std::thread;
 use firewall::Interface;
 use model::Mac;
 use ring::rand::{SecureRandom as _, SystemRandom};
+use selftest::Overheard;
 
 use super::lease::{Lease, LeaseError, Question, ask};
+use super::overhear::{OverhearError, overhear};
 use crate::selftest::TestbedError;
 use crate::selftest::testbed::{ask_ip, enter_namespace, ip};
 
-/// The port of the bridge, as the box sees it.
-const PORT: &str = "preau-health";
 /// The port's own hardware address: a bridge without one of its own takes the lowest of its ports, and all the school's PCs would look for the
 /// box at another one.
 const PORT_MAC: &str = "fe:ff:ff:ff:ff:ff";
@@ -50,6 +50,8 @@ pub struct Network {
     pub address: Ipv4Addr,
     /// An address there, and the network's bits, that the box gives to nobody: for a PC that it has none left for.
     pub spare: Option<(Ipv4Addr, u8)>,
+    /// What the port is called, as the box sees it. Of a name there is one PC at a time.
+    pub port: &'static str,
 }
 
 /// A PC at a port of the bridge. It has a hardware address that nobody can know before.
@@ -60,13 +62,18 @@ pub struct Pc {
 }
 
 impl Pc {
+    /// The port of the one by which the box finds out whether it is healthy.
+    pub const HEALTH_PORT: &str = "preau-health";
+    /// The port of the one by which it finds out, each night, who else gives addresses.
+    pub const SELFTEST_PORT: &str = "preau-plugged";
+
     /// Does `work` on a PC, as long as that takes. Its threads and sockets are on the PC, too.
     ///
     /// # Errors
     /// [`TestbedError`] when there is no PC; then nothing of it stays.
     pub fn with<T: Send>(network: &Network, work: impl FnOnce(&Self) -> T + Send) -> Result<T, TestbedError> {
         let pc = Self { mac: make_up().ok_or(TestbedError::Broken)?, network: network.clone() };
-        remove_port();
+        remove_port(network.port);
         let (laid, is_laid) = channel();
         let (plug, is_plugged) = channel();
         let done = thread::scope(|scope| {
@@ -80,13 +87,13 @@ impl Pc {
             let machine = machine.map_err(TestbedError::Thread)?;
             // This thread has stayed where the bridge is. A machine that failed has dropped its end.
             if is_laid.recv().is_ok() {
-                let _gone =
-                    plug.send(ip(&[format!("link set {PORT} master {} up", network.bridge.interface)]));
+                let Network { bridge, port, .. } = network;
+                let _gone = plug.send(ip(&[format!("link set {port} master {} up", bridge.interface)]));
             }
             machine.join().unwrap_or(Err(TestbedError::Broken))
         });
         // The kernel takes it away with the machine, in its own time; nobody on the bridge is to wait for that.
-        remove_port();
+        remove_port(network.port);
         done
     }
 
@@ -117,13 +124,22 @@ impl Pc {
         Ok(lease)
     }
 
+    /// Asks for an address, takes none, and hears for some seconds who answers, and who says that it is a router.
+    ///
+    /// # Errors
+    /// [`OverhearError`].
+    pub fn overhear(&self) -> Result<Overheard, OverhearError> {
+        let question = Question { mac: self.mac, server: self.network.address, own: None };
+        overhear(PC_END, question, self.network.bridge.mac)
+    }
+
     fn lay_wire(&self) -> Result<(), TestbedError> {
-        let process = std::process::id();
+        let (process, port) = (std::process::id(), self.network.port);
         // Where it cannot be written, it takes CAP_NET_BIND_SERVICE.
         let _kept = std::fs::write(FREE_PORTS, "0");
         ip(&[
             "link set lo up".to_owned(),
-            format!("link add {PC_END} type veth peer name {PORT} address {PORT_MAC} netns {process}"),
+            format!("link add {PC_END} type veth peer name {port} address {PORT_MAC} netns {process}"),
             format!("link set {PC_END} address {} up", self.mac),
             // Whoever has no address yet hears only whom it has a way to.
             format!("route add 0.0.0.0/0 dev {PC_END}"),
@@ -132,8 +148,8 @@ impl Pc {
 }
 
 /// There may be none.
-fn remove_port() {
-    let _absent = ip(&[format!("link delete {PORT}")]);
+fn remove_port(port: &str) {
+    let _absent = ip(&[format!("link delete {port}")]);
 }
 
 /// `None` where the system has no random numbers.

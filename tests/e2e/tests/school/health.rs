@@ -1,7 +1,8 @@
 //! Whether a PC that is plugged in has what it needs: what decides on a new version of the whole system.
 
-use anyhow::Result;
-use harness::{Appliance, Lab, Output, Service, preau_binary, usual_configuration, wait_until};
+use anyhow::{Context, Result};
+use harness::{Appliance, Lab, Output, PC2_MAC, Service, preau_binary, usual_configuration, wait_until};
+use serde_json::Value;
 
 const DHCP: &str = "
 [dhcp]
@@ -154,5 +155,75 @@ fn without_a_bridge_the_rest_is_tried() -> Result<()> {
     assert!(output.is_success() && lines.len() == 4, "{output:#?}");
     assert_eq!(lines[0], "skipped\tDHCP\tnot tried: the box gives no addresses");
     assert!(lines[1..].iter().all(|line| line.starts_with("good\t")), "{output:#?}");
+    Ok(())
+}
+
+/// Somebody plugs in a router in the second PC's place: it gives addresses of a network of its own, by DHCP and by advertisements.
+fn plug_in_a_router(lab: &Lab) -> Result<Service> {
+    let address = "
+        set -e
+        ip -4 address flush dev eth0
+        ip address add 192.168.99.1/24 dev eth0
+        ip address add fd99::1/64 dev eth0 nodad
+    ";
+    lab.pc2.shell(address)?.success()?;
+    let leases = format!("--dhcp-leasefile={}/leases", lab.pc2.directory().display());
+    let router = lab.pc2.start(
+        "router",
+        &[
+            "dnsmasq",
+            "--keep-in-foreground",
+            "--log-facility=-",
+            "--user=root",
+            "--pid-file",
+            "--conf-file=/dev/null",
+            "--port=0",
+            "--interface=eth0",
+            "--dhcp-range=192.168.99.50,192.168.99.60,1h",
+            "--dhcp-range=fd99::,ra-only",
+            "--enable-ra",
+            &leases,
+        ],
+    )?;
+    wait_until("the router", || Ok(router.log()?.contains("DHCP, IP range")))?;
+    Ok(router)
+}
+
+/// What the self-test says of others that give addresses: by DHCP, and by advertisements.
+fn ask_for_others(appliance: &Appliance<'_>) -> Result<[String; 2]> {
+    let attack = ["selftest", "filter", "--config", "preau.toml", "--profile", "inconnu", "--json"];
+    let output = appliance.run(&attack)?;
+    let run: Value = serde_json::from_str(&output.stdout).with_context(|| format!("{output:#?}"))?;
+    let results = run["results"].as_array().context("no results")?;
+    let tell = |id: &str| {
+        let result = results.iter().find(|result| result["id"] == id).unwrap_or(&Value::Null);
+        let text = |key: &str| result[key].as_str().unwrap_or_default().to_owned();
+        [text("outcome"), text("why"), text("detail")].join(" ").trim_end().to_owned()
+    };
+    Ok([tell("other-dhcp"), tell("other-router")])
+}
+
+/// Whoever takes an address of another router goes round the filter: the box says which one it is, and is no worse for it.
+#[test]
+fn another_router_in_the_school_is_told() -> Result<()> {
+    let lab = Lab::new()?;
+    let (appliance, _dnsmasq) = start(&lab)?;
+    assert_eq!(ask_for_others(&appliance)?, ["pass", "pass"]);
+    let _router = plug_in_a_router(&lab)?;
+    let [server, router] = ask_for_others(&appliance)?;
+    assert_eq!(server, format!("fail stranger 192.168.99.1 [{PC2_MAC}]"));
+    let is_told = router.starts_with("fail stranger fe80::") && router.ends_with(&format!(" [{PC2_MAC}]"));
+    assert!(is_told, "{router}");
+    let history = appliance.run(&["selftest", "history"])?.success()?;
+    assert!(history.contains(&format!("other-dhcp : stranger: 192.168.99.1 [{PC2_MAC}]")), "{history}");
+    // What the technician's page tells.
+    wait_until("the technician to be told", || {
+        Ok(appliance.run(&["status"])?.stdout.contains("bad\tstranger\t"))
+    })?;
+    let output = look(&appliance)?;
+    let is_told = output.stdout.contains(&format!("warning\tother DHCP\t192.168.99.1 [{PC2_MAC}] gives"));
+    assert!(output.is_success() && is_told, "{output:#?}");
+    let interfaces = lab.appliance.run(&["ip", "-brief", "link"])?.success()?;
+    assert!(!interfaces.contains("preau-plugged"), "nothing of the PC stays: {interfaces}");
     Ok(())
 }

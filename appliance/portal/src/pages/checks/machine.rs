@@ -56,6 +56,12 @@ pub(in crate::pages) fn check_machine(
     if diagnosis.is_school_unplugged {
         first.push(check(Topic::School, (Level::Warning, vec![language.say("diagnosis-school-down")])));
     }
+    let strangers = status.selftest.iter().flat_map(|selftest| &selftest.strangers);
+    let told: Vec<String> =
+        strangers.map(|who| language.say_with("diagnosis-stranger-told", &[("who", who)])).collect();
+    if !told.is_empty() {
+        first.push(check(Topic::Stranger, (Level::Bad, told)));
+    }
     first.extend(checks);
     if let Some(Sealing { has_readers, waits_since }) = diagnosis.sealing {
         first.push(check(Topic::Keys, check_keys(language, has_readers)));

@@ -65,7 +65,8 @@ const MARKS: [&str; 12] = [
 /// What clients send besides.
 const WISHES: [&str; 12] = [
     "",
-    "",
+    // The server hears no cookie, and answers nobody.
+    "Connection: Cookie\r\n",
     "Range: bytes=0-9\r\n",
     "Range: bytes=5-\r\n",
     "Range: bytes=-7\r\n",

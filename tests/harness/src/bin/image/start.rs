@@ -78,6 +78,8 @@ fn judge(report: &str) -> Result<()> {
     let open: Vec<&str> =
         report.lines().filter(|line| line.starts_with('\t') && line.contains(": open:")).collect();
     ensure!(open.iter().all(|line| line.trim_start().starts_with("doh-known")), "{open:?}");
+    let strangers: Vec<&str> = report.lines().filter(|line| line.contains(": stranger:")).collect();
+    ensure!(strangers.is_empty(), "nobody but the box gives addresses here: {strangers:?}");
     // Its state and its result, in whatever order systemctl says them. It may go on still, or be over; its order was taken.
     let is_well = |line: &&str| {
         line.split_once(", order:").is_some_and(|(state, order)| {
@@ -110,6 +112,7 @@ mod tests {
         judge(&WELL.replace("inactive success", "success activating")).unwrap();
         for (well, ill) in [
             ("machine: running,", "machine: degraded,"),
+            ("selftest: ", "\tother-dhcp : stranger: 10.77.0.1\nselftest: "),
             ("machine:", "REPORT machine:"),
             ("kept: 12, restarts: 0\nselftest", "kept: 0, restarts: 0\nselftest"),
             ("kept: 12", "kept: "),

@@ -261,7 +261,7 @@ fn what_goes_to_support_names_no_access_point() {
     let findings =
         crate::pages::diagnose(Language::English, &samples::status(), &samples::diagnosis().without_names());
     let text = format!("{findings:?}");
-    assert!(!text.contains("borne") && text.contains("1: does not answer any more"), "{text}");
+    assert!(!text.contains("borne-") && text.contains("1: does not answer any more"), "{text}");
 }
 
 #[test]
@@ -275,4 +275,29 @@ fn what_goes_to_support_names_no_category() {
     };
     assert!(tell(&status).contains("commune_noire"));
     assert!(!tell(&status.without_names()).contains("commune_noire"));
+}
+
+/// Whoever is to unplug another router has to find it; support, which helps from afar, has no use for its addresses.
+#[test]
+fn others_that_give_addresses_are_told_to_technicians_alone() {
+    let with = |strangers: Vec<String>| {
+        let mut status = samples::status();
+        status.selftest.as_mut().unwrap().strangers = strangers;
+        status
+    };
+    let find = |status: &crate::Status| {
+        let findings = crate::pages::diagnose(Language::French, status, &samples::diagnosis());
+        findings.into_iter().find(|finding| finding.topic == "stranger")
+    };
+    assert!(find(&with(vec![])).is_none());
+    let status = with(vec!["192.168.1.1 [02:00:00:00:00:12]".to_owned()]);
+    let found = find(&status).unwrap();
+    assert_eq!(found.level, "bad");
+    assert!(found.lines.join(" ").contains("192.168.1.1 [02:00:00:00:00:12]"), "{found:?}");
+    assert!(found.remedy.unwrap().contains("Débranchez cet appareil"));
+    let nameless = find(&status.without_names()).unwrap();
+    assert!(nameless.level == "bad" && !nameless.lines.join(" ").contains("192.168"), "{nameless:?}");
+    // Anybody opens the home page.
+    let home = crate::pages::checks::check_all(Language::French, &status);
+    assert!(home.iter().all(|check| !check.lines.join(" ").contains("192.168")));
 }
