@@ -42,6 +42,9 @@ impl Directives {
     /// Reads the field. What a line has that is no text is left out with its line, and the rest has to be believed
     /// least: it then counts as `no-store`.
     pub(crate) fn read(headers: &HeaderMap) -> Self {
+        if !headers.contains_key(header::CACHE_CONTROL) {
+            return Self::default();
+        }
         let members = fields::members(headers, &header::CACHE_CONTROL);
         let mut list: Vec<_> = members.take(DIRECTIVES_MAX).map(read_directive).collect();
         let is_whole = fields::members(headers, &header::CACHE_CONTROL).nth(DIRECTIVES_MAX).is_none();

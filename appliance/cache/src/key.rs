@@ -21,8 +21,14 @@ impl Key {
     pub fn new(host: &str, path_and_query: &str) -> Option<Self> {
         let path = if path_and_query.is_empty() { "/" } else { path_and_query };
         let is_kept = path.starts_with('/') && path.len() <= KEY_BYTES_MAX;
-        let text = format!("{}{path}", host.to_ascii_lowercase());
-        is_kept.then_some(Self { text, host_bytes: host.len() })
+        if !is_kept {
+            return None;
+        }
+        let mut text = String::with_capacity(host.len() + path.len());
+        text.push_str(host);
+        text.make_ascii_lowercase();
+        text.push_str(path);
+        Some(Self { text, host_bytes: host.len() })
     }
 
     /// The host.

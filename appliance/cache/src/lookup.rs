@@ -160,8 +160,10 @@ fn select<'s, S: Borrow<Stored>>(stored: &'s [S], request: &HeaderMap) -> Option
     let is_personal = is_personal(request);
     let fits = |stored: &Stored| is_for_asker(stored, request, is_personal);
     let date = |stored: &Stored| fields::date(&stored.headers, &header::DATE).unwrap_or(stored.received);
+    let rank = |stored: &&S| (date((*stored).borrow()), (*stored).borrow().received);
     let fitting = stored.iter().filter(|stored| fits((*stored).borrow()));
-    fitting.max_by_key(|stored| (date((*stored).borrow()), (*stored).borrow().received))
+    // Not by key: of one alone, as most are, no date is read.
+    fitting.max_by(|one, other| rank(one).cmp(&rank(other)))
 }
 
 /// What a client asks of a stored response (RFC 9111 section 5.2.1).

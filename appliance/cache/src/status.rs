@@ -1,12 +1,17 @@
 //! `Cache-Status` (RFC 9211): how the cache handled a request, for whoever looks into it.
 
+use std::fmt::{self, Write as _};
+
 use http::HeaderValue;
-use sfv::{KeyRef, ListSerializer, StringRef, TokenRef};
 
 use crate::lookup::Cause;
 
-/// What the cache calls itself.
+/// What the cache calls itself: a token (RFC 9651 section 3.3.4).
 const NAME: &str = "preau";
+/// Room for what most members say.
+const MEMBER_BYTES: usize = 32;
+/// The largest integer of a structured field (RFC 9651 section 3.3.1).
+const INTEGER_MAX: u64 = 999_999_999_999_999;
 
 /// The member that this cache adds to the field.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,7 +28,7 @@ pub struct CacheStatus {
     pub is_stored: bool,
     /// Whether others shared the request to the server.
     pub is_collapsed: bool,
-    /// More, in a word.
+    /// More, in a word: letters and hyphens.
     pub detail: Option<&'static str>,
 }
 
@@ -45,37 +50,37 @@ impl CacheStatus {
     /// The member as a field of its own. Caches on the way before this one have theirs in lines before it (RFC 9211 section 2).
     #[must_use]
     pub fn to_value(self) -> Option<HeaderValue> {
-        HeaderValue::from_str(&self.serialize().ok()?).ok()
+        let mut text = String::with_capacity(MEMBER_BYTES);
+        self.write(&mut text).ok()?;
+        HeaderValue::try_from(text).ok()
     }
 
-    fn serialize(self) -> Result<String, sfv::Error> {
-        let key = |name| KeyRef::from_str(name);
-        let mut list = ListSerializer::new();
-        let mut member = list.bare_item(TokenRef::from_str(NAME)?);
+    /// An item with parameters (RFC 9651 section 3.3): each answer has one, and nothing in it needs to be quoted but the detail.
+    fn write(self, text: &mut String) -> fmt::Result {
+        text.push_str(NAME);
         if self.is_hit {
-            member = member.parameter(key("hit")?, true);
+            text.push_str(";hit");
         }
         if let Some(cause) = self.forwarded.filter(|_| !self.is_hit) {
-            member = member.parameter(key("fwd")?, TokenRef::from_str(cause.as_str())?);
+            write!(text, ";fwd={}", cause.as_str())?;
             if let Some(status) = self.forwarded_status {
-                member = member.parameter(key("fwd-status")?, sfv::Integer::from(status));
+                write!(text, ";fwd-status={status}")?;
             }
             if self.is_stored {
-                member = member.parameter(key("stored")?, true);
+                text.push_str(";stored");
             }
             if self.is_collapsed {
-                member = member.parameter(key("collapsed")?, true);
+                text.push_str(";collapsed");
             }
         }
         // A structured field has no number of more than fifteen digits; what is fresh for so long needs none.
-        if let Some(ttl_s) = self.ttl_s.and_then(|ttl_s| sfv::Integer::try_from(ttl_s).ok()) {
-            member = member.parameter(key("ttl")?, ttl_s);
+        if let Some(ttl_s) = self.ttl_s.filter(|ttl_s| ttl_s.unsigned_abs() <= INTEGER_MAX) {
+            write!(text, ";ttl={ttl_s}")?;
         }
         if let Some(detail) = self.detail {
-            member = member.parameter(key("detail")?, StringRef::from_str(detail)?);
+            write!(text, ";detail=\"{detail}\"")?;
         }
-        let _ = member;
-        Ok(list.finish().unwrap_or_default())
+        Ok(())
     }
 }
 
@@ -88,6 +93,8 @@ mod tests {
     fn it_tells_what_was_done() {
         let check = |status: CacheStatus, expected: &str| {
             assert_eq!(status.to_value().unwrap(), expected);
+            let read: sfv::List = sfv::Parser::new(expected).parse().unwrap();
+            assert_eq!(read.len(), 1, "{expected}");
         };
         check(CacheStatus { is_hit: true, ttl_s: Some(30), ..CacheStatus::default() }, "preau;hit;ttl=30");
         let miss = CacheStatus {
@@ -107,6 +114,10 @@ mod tests {
         check(unstored, "preau;fwd=stale;detail=\"set-cookie\"");
         // A hit was not forwarded, whatever else is said.
         check(CacheStatus { is_hit: true, ..miss }, "preau;hit;ttl=-5");
-        check(CacheStatus { ttl_s: Some(i64::MAX), is_hit: true, ..CacheStatus::default() }, "preau;hit");
+        let hit = |ttl_s| CacheStatus { ttl_s: Some(ttl_s), is_hit: true, ..CacheStatus::default() };
+        check(hit(999_999_999_999_999), "preau;hit;ttl=999999999999999");
+        check(hit(-999_999_999_999_999), "preau;hit;ttl=-999999999999999");
+        check(hit(1_000_000_000_000_000), "preau;hit");
+        check(hit(i64::MIN), "preau;hit");
     }
 }

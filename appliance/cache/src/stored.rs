@@ -60,8 +60,13 @@ impl Stored {
     /// For how many milliseconds it is fresh still; less than 0 once it is stale, then since when.
     #[must_use]
     pub fn left_ms(&self, now: Timestamp) -> i64 {
+        self.left_ms_at(self.age_ms(now))
+    }
+
+    /// The same for who knows its age.
+    #[must_use]
+    pub fn left_ms_at(&self, age_ms: u64) -> i64 {
         let lifetime_ms = self.terms.lifetime_s.unwrap_or(0).saturating_mul(1_000);
-        let age_ms = self.age_ms(now);
         match lifetime_ms.checked_sub(age_ms) {
             Some(left) => i64::try_from(left).unwrap_or(i64::MAX),
             None => i64::try_from(age_ms.saturating_sub(lifetime_ms)).map_or(i64::MIN, |over| -over),
@@ -83,14 +88,14 @@ impl Stored {
     /// Its fields for a client, with its age (RFC 9111 section 5.1), and with a date where the server has no clock (RFC 9110
     /// section 6.6.1).
     #[must_use]
-    pub fn present(&self, now: Timestamp) -> HeaderMap {
+    pub fn present(&self, age_ms: u64) -> HeaderMap {
         let mut headers = self.headers.clone();
         if !headers.contains_key(header::DATE)
             && let Some(date) = fields::format_date(self.received)
         {
             headers.insert(header::DATE, date);
         }
-        let age_s = (self.age_ms(now) / 1_000).min(SECONDS_MAX);
+        let age_s = (age_ms / 1_000).min(SECONDS_MAX);
         headers.insert(header::AGE, HeaderValue::from(age_s));
         headers
     }
@@ -257,7 +262,7 @@ pub(crate) mod tests {
         check(&[minute], at(-1), false);
         assert!(!Stored { is_invalid: true, ..stored(&[minute]) }.is_fresh(at(0)));
         assert_eq!(stored(&[minute]).left_ms(at(90)), -30_000);
-        let shown = stored(&[minute]).present(at(7));
+        let shown = stored(&[minute]).present(7_000);
         assert_eq!(shown, map(&[minute, ("date", "Wed, 01 Jan 2020 00:00:00 GMT"), ("age", "7")]));
     }
 

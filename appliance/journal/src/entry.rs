@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use model::{Act, ClockQuality, Deed, Host, Reason, Scope, Subject, Timestamp, Topic};
+use model::{AccessKind, Act, ClockQuality, Deed, Host, Reason, Scope, Subject, Timestamp, Topic, Verdict};
 use policy::Decided;
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +18,10 @@ pub(crate) const HEAD_BYTES_MAX: usize = 24;
 pub(crate) const NOTE_BYTES_MAX: usize = 96;
 /// Largest encoded act: its reason of 200 characters of 4 bytes, three names, a site and some numbers stay below.
 pub(crate) const ACT_BYTES_MAX: usize = 2_048;
+/// The number of [`Entry::Access`].
+const ACCESS_VARIANT: u32 = 0;
+/// The number of [`Entry::Closing`].
+const CLOSING_VARIANT: u32 = 1;
 /// Longest list line that is kept, in bytes: no host name is longer.
 const LINE_BYTES_MAX: usize = model::NAME_BYTES_MAX;
 
@@ -205,7 +209,48 @@ impl<'a> ActEntry<'a> {
     }
 }
 
+/// What a record says of open accesses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// This one has begun, and will need a closing.
+    Opening(u64),
+    /// This one is over.
+    Closing(u64),
+}
+
+impl Turn {
+    /// What an encoded record says of them. Its beginning tells: the rest, which is most of it, is not read.
+    pub(crate) fn of(payload: &[u8]) -> Option<Self> {
+        match postcard::take_from_bytes(payload).ok()? {
+            (ACCESS_VARIANT, rest) => {
+                let ((sequence, ..), body) = postcard::take_from_bytes::<(u64, i64, ClockCode)>(rest).ok()?;
+                let ((kind, verdict), _) = postcard::take_from_bytes(body).ok()?;
+                Self::of_access(sequence, kind, verdict)
+            }
+            (CLOSING_VARIANT, rest) => {
+                let ((_, of), _) = postcard::take_from_bytes::<(u64, u64)>(rest).ok()?;
+                Some(Self::Closing(of))
+            }
+            (_, _) => None,
+        }
+    }
+
+    fn of_access(sequence: u64, kind: KindCode, verdict: VerdictCode) -> Option<Self> {
+        let is_long = AccessKind::from(kind) != AccessKind::Dns;
+        (is_long && Verdict::from(verdict) == Verdict::Permit).then_some(Self::Opening(sequence))
+    }
+}
+
 impl Entry<'_> {
+    /// What it says of open accesses.
+    pub(crate) fn turn(&self) -> Option<Turn> {
+        match self {
+            Self::Access(access) => Turn::of_access(access.sequence, access.body.kind, access.body.verdict),
+            Self::Closing(closing) => Some(Turn::Closing(closing.of)),
+            Self::Repeat(_) | Self::Act(_) | Self::Person(_) | Self::Clock(_) => None,
+        }
+    }
+
     /// The record's number.
     pub(crate) fn sequence(&self) -> u64 {
         match self {
@@ -246,7 +291,6 @@ pub(crate) fn encode_head(
     clock: ClockQuality,
     buffer: &mut [u8; HEAD_BYTES_MAX],
 ) -> postcard::Result<&[u8]> {
-    const ACCESS_VARIANT: u32 = 0;
     let head = (ACCESS_VARIANT, sequence, at.unix_ms(), ClockCode::from(clock));
     postcard::to_slice(&head, buffer).map(|head| &*head)
 }
@@ -313,6 +357,47 @@ mod tests {
 
     use super::*;
     use crate::fixture::{Asked, at, largest_act};
+
+    /// What its beginning says is what all of it says.
+    #[test]
+    fn the_beginning_of_a_record_tells_what_begins_and_ends() {
+        let check = |asked: &Asked, expected: Option<Turn>| {
+            let (mut body, mut head) = ([0; BODY_BYTES_MAX], [0; HEAD_BYTES_MAX]);
+            let body = encode_body(asked, &mut body).unwrap();
+            let head = encode_head(70_000, at(5), ClockQuality::Unset, &mut head).unwrap();
+            let joined = [head, body].concat();
+            assert_eq!(Turn::of(&joined), expected, "{asked:?}");
+            assert_eq!(postcard::from_bytes::<Entry>(&joined).unwrap().turn(), expected, "{asked:?}");
+        };
+        let tls = Asked::tls("CM2-04", "www.example.com");
+        check(&tls, Some(Turn::Opening(70_000)));
+        check(&Asked { kind: AccessKind::Http, ..tls.clone() }, Some(Turn::Opening(70_000)));
+        check(&tls.refused("adult", "example.com"), None);
+        check(&Asked::dns("CM2-04", "www.example.com"), None);
+        let closing = ClosingEntry {
+            sequence: 300,
+            of: 200,
+            at_ms: -1,
+            end: EndCode::Finish,
+            bytes_up: 1,
+            bytes_down: 2,
+            duration_ms: 3,
+            peer: None,
+        };
+        let repeat = RepeatEntry { sequence: 1, of: 2, count: 3, last_ms: 4 };
+        let act = largest_act();
+        let act = ActEntry::new(5, at(5), ClockQuality::Unset, &act);
+        for (entry, expected) in [
+            (Entry::Closing(closing), Some(Turn::Closing(200))),
+            (Entry::Repeat(repeat), None),
+            (Entry::Act(act), None),
+        ] {
+            assert_eq!(Turn::of(&postcard::to_stdvec(&entry).unwrap()), expected);
+            assert_eq!(entry.turn(), expected);
+        }
+        assert_eq!(Turn::of(&[]), None);
+        assert_eq!(Turn::of(&[0, 1]), None);
+    }
 
     #[test]
     fn a_head_and_a_body_are_an_access() {

@@ -168,8 +168,7 @@ impl Journal {
     /// nothing can be written.
     #[must_use]
     pub fn is_crowded(&self) -> bool {
-        let uptime = self.shared.uptime();
-        self.shared.lock().is_crowded(uptime)
+        self.shared.lock().is_crowded(|| self.shared.uptime())
     }
 
     /// Whether this record, and every one before it, survives a power cut.

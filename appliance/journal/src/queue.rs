@@ -119,8 +119,8 @@ impl Queue {
     }
 
     /// Whether what waits for the writer leaves little room. Of no concern where nothing is written: waiting does not help then.
-    pub(crate) fn is_crowded(&self, uptime: Duration) -> bool {
-        self.pending.frames.len() >= CROWDED_BYTES && self.is_writable(uptime)
+    pub(crate) fn is_crowded(&self, uptime: impl FnOnce() -> Duration) -> bool {
+        self.pending.frames.len() >= CROWDED_BYTES && self.is_writable(uptime())
     }
 
     /// Accepts an access, given by its encoded body; one that may be folded stands for so many.

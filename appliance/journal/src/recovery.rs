@@ -4,9 +4,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::ops::ControlFlow;
 
-use model::{AccessKind, Verdict};
-
-use crate::entry::Entry;
+use crate::entry::{Entry, Turn};
 use crate::queue::OPEN_ACCESSES_MAX;
 use crate::reader::{Damage, Piece, ReadError, read_segment};
 use crate::{SegmentId, Storage};
@@ -44,24 +42,16 @@ pub(crate) struct OpenAccesses(BTreeSet<u64>);
 impl OpenAccesses {
     /// Notes what a record says of open accesses.
     pub(crate) fn apply(&mut self, entry: &Entry<'_>) {
-        self.note_opening(entry);
-        self.note_closing(entry);
-    }
-
-    /// Notes an access that will need a closing.
-    pub(crate) fn note_opening(&mut self, entry: &Entry<'_>) {
-        let Entry::Access(access) = entry else { return };
-        let is_long = AccessKind::from(access.body.kind) != AccessKind::Dns;
-        if is_long && Verdict::from(access.body.verdict) == Verdict::Permit {
-            self.insert(access.sequence);
+        match entry.turn() {
+            Some(Turn::Opening(access)) => self.insert(access),
+            Some(Turn::Closing(access)) => self.remove(access),
+            None => {}
         }
     }
 
-    /// Notes a closing.
-    pub(crate) fn note_closing(&mut self, entry: &Entry<'_>) {
-        if let Entry::Closing(closing) = entry {
-            self.0.remove(&closing.of);
-        }
+    /// An access is over.
+    pub(crate) fn remove(&mut self, access: u64) {
+        self.0.remove(&access);
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = u64> {
@@ -72,7 +62,8 @@ impl OpenAccesses {
         self.0.len()
     }
 
-    fn insert(&mut self, sequence: u64) {
+    /// An access will need a closing.
+    pub(crate) fn insert(&mut self, sequence: u64) {
         self.0.insert(sequence);
         if self.0.len() > OPEN_ACCESSES_MAX {
             self.0.pop_first();

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use model::Timestamp;
 
-use crate::entry::Entry;
+use crate::entry::Turn;
 use crate::format::{Header, utc_day};
 use crate::queue::{Batch, Door, Shared};
 use crate::recovery::{OpenAccesses, Recovery, recover};
@@ -197,8 +197,7 @@ impl<S: Storage> Writer<S> {
         if self.batch.is_empty() {
             return Ok(());
         }
-        let openings = &mut self.open;
-        for_each_connection(&self.batch, |entry| openings.note_opening(entry));
+        let closings = self.note_openings();
         let first_sequence = self.batch_sequence;
         self.active(now)?;
         let Some(mut segment) = self.segment.take() else { return Ok(()) };
@@ -219,13 +218,27 @@ impl<S: Storage> Writer<S> {
             return Err(CommitError::Sync { segment: id, source });
         }
         self.segment = Some(segment);
-        self.settle_batch();
+        self.settle_batch(closings);
         Ok(())
     }
 
-    fn settle_batch(&mut self) {
-        let open = &mut self.open;
-        for_each_connection(&self.batch, |entry| open.note_closing(entry));
+    /// Notes the accesses of the batch that will need a closing; those that are over with it are given back. DNS questions need none:
+    /// a batch of nothing else, which come by the hundred thousand, is not read.
+    fn note_openings(&mut self) -> Vec<u64> {
+        let mut closings = Vec::new();
+        if self.batch.has_connections {
+            for turn in self.batch.records().filter_map(Turn::of) {
+                match turn {
+                    Turn::Opening(access) => self.open.insert(access),
+                    Turn::Closing(access) => closings.push(access),
+                }
+            }
+        }
+        closings
+    }
+
+    fn settle_batch(&mut self, closings: Vec<u64>) {
+        closings.into_iter().for_each(|access| self.open.remove(access));
         self.batch.clear();
         self.batch_sequence = self.batch.next_sequence;
         self.promised_below = self.batch_sequence;
@@ -314,18 +327,5 @@ impl<S: Storage> Writer<S> {
 impl<S: Storage> Drop for Writer<S> {
     fn drop(&mut self) {
         self.shared.lock().set_door(Door::Gone);
-    }
-}
-
-/// Goes over the records that may open or close accesses: not over the DNS questions of a batch of nothing else,
-/// which come by the hundred thousand.
-fn for_each_connection(batch: &Batch, mut each: impl FnMut(&Entry<'_>)) {
-    if !batch.has_connections {
-        return;
-    }
-    for payload in batch.records() {
-        if let Ok(entry) = postcard::from_bytes(payload) {
-            each(&entry);
-        }
     }
 }

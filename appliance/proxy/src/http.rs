@@ -16,8 +16,8 @@ mod upstream;
 
 pub(crate) use body::{Metered, discard};
 pub(crate) use fields::{
-    has_two_lengths, is_plainly_coded, leave_one_question, leave_out_named, prepare_request, prepare_response,
-    wants_websocket,
+    has_two_lengths, is_plainly_coded, leave_one_question, leave_out_named, prepare_request,
+    prepare_response, wants_websocket,
 };
 pub(crate) use forward::{cause_of, check, status_of};
 pub(crate) use reply::{Objection, page_reply};

@@ -2,7 +2,6 @@
 //!
 //! Invariant: the gate never uses more descriptors than it was given.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -65,7 +64,8 @@ impl Client {
 /// What a connection is used for: by TLS and HTTP/1 for one thing at a time, by HTTP/2 for several.
 #[derive(Debug, Default)]
 struct Uses {
-    claims: BTreeMap<u64, Claim>,
+    /// Few at once, by their numbers: room that was made stays.
+    claims: Vec<(u64, Claim)>,
     next: u64,
     /// Something that it was used for is no longer permitted.
     has_lapsed: bool,
@@ -102,21 +102,21 @@ impl Seat {
         let mut uses = self.lock_uses();
         let number = uses.next;
         uses.next += 1;
-        uses.claims.insert(number, claim);
+        uses.claims.push((number, claim));
         Grant(number)
     }
 
     /// The connection is no longer used for that; true when something that it was used for was no longer permitted.
     pub(crate) fn end_grant(&self, grant: &Grant) -> bool {
         let mut uses = self.lock_uses();
-        uses.claims.remove(&grant.0);
+        uses.claims.retain(|(number, _)| *number != grant.0);
         uses.has_lapsed
     }
 
     /// Takes back what is no longer permitted; true when there was something.
     pub(crate) fn review(&self, still_permits: impl Fn(&Claim) -> bool) -> bool {
         let mut uses = self.lock_uses();
-        uses.has_lapsed |= !uses.claims.values().all(still_permits);
+        uses.has_lapsed |= !uses.claims.iter().all(|(_, claim)| still_permits(claim));
         uses.has_lapsed
     }
 

@@ -17,6 +17,7 @@ mod errand;
 mod exchange;
 mod favourites;
 mod lines;
+mod lull;
 mod measure;
 mod nobody;
 mod nursery;

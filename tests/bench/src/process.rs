@@ -1,6 +1,7 @@
 //! Programs that are measured: started, watched, and stopped whatever happens.
 
 use std::fs::{self, File};
+use std::iter::Sum;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -29,6 +30,21 @@ pub struct Memory {
     pub file: u64,
     /// The most that was resident, since the start or since [`Program::forget_peak`].
     pub peak: u64,
+}
+
+/// What programs take of memory, each shared page counted once (PSS, proc_pid_smaps(5)), in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Shares {
+    /// All of it.
+    pub all: u64,
+    /// What of it is files, the programs' own among them: the kernel's page cache, which it takes back when it needs it.
+    pub files: u64,
+}
+
+impl Sum for Shares {
+    fn sum<I: Iterator<Item = Self>>(shares: I) -> Self {
+        shares.fold(Self::default(), |sum, one| Self { all: sum.all + one.all, files: sum.files + one.files })
+    }
 }
 
 impl Program {
@@ -97,13 +113,16 @@ impl Program {
     ///
     /// # Errors
     /// It has ended.
-    pub fn family_memory(&self) -> Result<u64> {
+    pub fn family_memory(&self) -> Result<Shares> {
         let share = |process: &u32| {
             let text = fs::read_to_string(format!("/proc/{process}/smaps_rollup")).ok()?;
-            let line = text.lines().find_map(|line| line.strip_prefix("Pss:"))?;
-            line.trim_matches([' ', 'k', 'B']).parse::<u64>().ok()
+            let bytes = |name: &str| {
+                let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+                Some(line.trim_matches([' ', 'k', 'B']).parse::<u64>().ok()? * 1_024)
+            };
+            Some(Shares { all: bytes("Pss:")?, files: bytes("Pss_File:")? })
         };
-        Ok(self.family()?.iter().filter_map(share).sum::<u64>() * 1_024)
+        Ok(self.family()?.iter().filter_map(share).sum())
     }
 
     /// It, and all that it has started, or that these have.

@@ -403,9 +403,11 @@ impl Body {
 
     /// Whether a part of it is here, and nothing of the rest is on its way.
     pub(crate) fn is_resting(&self) -> bool {
-        let is_left = self.keeps_parts() && self.whole_length().is_none();
+        if !self.keeps_parts() || self.whole_length().is_some() {
+            return false;
+        }
         let state = self.lock();
-        is_left && state.pauses > 0 && state.streams.is_empty() && !state.has_failed
+        state.pauses > 0 && state.streams.is_empty() && !state.has_failed
     }
 
     /// How often it was left for later: whoever waited for it before waits in vain.

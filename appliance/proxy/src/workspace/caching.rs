@@ -34,6 +34,8 @@ const PATIENCE: Duration = Duration::from_millis(4_500);
 const ABOUT_CLIENT: [Unstorable; 3] = [Unstorable::Partial, Unstorable::Request, Unstorable::Long];
 /// Bytes of a block: a range is asked for from the beginning of one.
 const BLOCK_BYTES: u64 = cache::BLOCK_BYTES as u64;
+/// What a request for a channel of events accepts.
+const EVENTS: &[u8] = b"text/event-stream";
 
 /// A request, and what it takes to bring what it asks for.
 pub(super) struct Quest<'c> {
@@ -584,8 +586,11 @@ pub(super) fn pass(cause: Cause, detail: Option<&'static str>) -> Found {
 
 /// Whether a request opens a channel of events, which has no end.
 fn wants_events(headers: &HeaderMap) -> bool {
-    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
-    accept.is_some_and(|accept| accept.to_ascii_lowercase().contains("text/event-stream"))
+    let mut accepted = headers.get_all(header::ACCEPT).iter();
+    accepted.any(|value| {
+        let mut pieces = value.as_bytes().windows(EVENTS.len());
+        pieces.any(|piece| piece.eq_ignore_ascii_case(EVENTS))
+    })
 }
 
 /// RFC 5861 section 4.

@@ -20,14 +20,17 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use super::exchange::Rest;
+use super::lull::Lull;
 use super::nursery::Nursery;
 use super::settings::Workspaces;
 use super::stream::{Counted, Reread};
-use super::turnstile::Turn;
 use crate::gate::{Caller, Gate};
-use crate::http::{FIELDS_MAX, HEAD_BYTES_MAX};
+use crate::http::HEAD_BYTES_MAX;
 use crate::passage::Passage;
 
+/// HTTP/2 in a hello (RFC 9113 section 3.2).
+const HTTP2: &[u8] = b"h2";
 /// Requests at once on an HTTP/2 connection: a page has some dozens of pictures, and the line is the school's.
 const STREAMS_MAX: u32 = 32;
 /// Bytes of an answer that wait for a device that reads slowly: a piece as it is read from the disk. Whoever opens many and reads none
@@ -43,6 +46,7 @@ pub(super) struct Connection {
     pub(super) caller: Caller,
     /// The server name of its hello: the one that its requests may be for.
     pub(super) name: DomainName,
+    pub(super) lull: Arc<Lull>,
     tunnel: Mutex<Option<Tunnel>>,
     /// By which what it has posted is known again; drawn when it posts.
     poster: OnceLock<HeaderValue>,
@@ -53,7 +57,7 @@ pub(super) struct Tunnel {
     pub(super) client: OnUpgrade,
     pub(super) server: OnUpgrade,
     pub(super) passage: Passage,
-    pub(super) turn: Arc<Turn>,
+    pub(super) rest: Arc<Rest>,
 }
 
 /// Serves a connection whose hello named a workspace. `said` is what was read of it.
@@ -70,6 +74,7 @@ pub(crate) async fn serve(
         workspaces,
         caller: caller.clone(),
         name,
+        lull: Arc::default(),
         tunnel: Mutex::default(),
         poster: OnceLock::new(),
     });
@@ -117,21 +122,20 @@ impl Connection {
 
     async fn converse(self: &Arc<Self>, stream: TlsStream<Reread>) {
         let nursery = Nursery::default();
+        let speaks_http2 = stream.get_ref().1.alpn_protocol() == Some(HTTP2);
         let timeouts = self.gate.settings().timeouts;
         let service = service_fn(|request: Request<Incoming>| {
             let connection = Arc::clone(self);
             async move { Ok::<_, Infallible>(connection.answer(request).await) }
         });
         let mut builder = Builder::new(nursery.clone());
+        // Of fields as many as hyper takes by itself, a hundred: for another number it makes room anew with each request.
         builder
             .http1()
             .preserve_header_case(true)
             .auto_date_header(false)
             .half_close(true)
-            .max_headers(FIELDS_MAX)
-            .max_buf_size(HEAD_BYTES_MAX)
-            .timer(TokioTimer::new())
-            .header_read_timeout(timeouts.http_head);
+            .max_buf_size(HEAD_BYTES_MAX);
         builder
             .http2()
             .auto_date_header(false)
@@ -145,6 +149,7 @@ impl Connection {
         let outcome = tokio::select! {
             outcome = conversation.as_mut() => Some(outcome),
             () = self.caller.seat.pulse().stop(timeouts.http_idle) => Some(Ok(())),
+            () = self.lull.outlast(timeouts.http_head), if !speaks_http2 => Some(Ok(())),
             _ = stop.wait_for(|&is_stopping| is_stopping) => None,
         };
         let outcome = match outcome {
@@ -166,7 +171,7 @@ impl Connection {
 
     /// Carries a WebSocket until one side ends it, or nothing moves for too long.
     async fn carry(&self, tunnel: Tunnel) {
-        let Tunnel { client, server, mut passage, turn } = tunnel;
+        let Tunnel { client, server, mut passage, rest } = tunnel;
         let (traffic, seat) = (Arc::clone(passage.traffic()), Arc::clone(&self.caller.seat));
         let carrying = async {
             let (client, server) = tokio::try_join!(client, server).map_err(io::Error::other)?;
@@ -183,7 +188,7 @@ impl Connection {
             tracing::debug!(%error, "a WebSocket broke off");
         }
         passage.end = Some(if outcome.is_ok() { End::Finish } else { End::Abort });
-        drop(turn);
+        drop(rest);
     }
 }
 

@@ -13,11 +13,12 @@ use hyper::body::{Body, Incoming};
 use hyper::upgrade::{self, OnUpgrade};
 use model::{AccessKind, End, Fault, Host, Subject};
 use policy::Target;
-use wire::http::{Authority, find_authority};
+use wire::http::{Authority, TargetError, find_authority};
 
 use super::caching::{Found, Quest};
 use super::connection::{Connection, Tunnel};
 use super::cut::{Cut, cut};
+use super::lull::UnderWay;
 use super::measure::Measured;
 use super::plea::Plea;
 use super::pool::{Answer, UpBody};
@@ -46,11 +47,18 @@ const RETRY_AFTER_S: HeaderValue = HeaderValue::from_static("2");
 pub(super) struct Journey {
     pub(super) passage: Passage,
     /// What comes with the request has it as well: a server may answer long before all of that has gone.
-    turn: Arc<Turn>,
+    rest: Arc<Rest>,
+}
+
+/// What a request holds until its answer is over.
+pub(super) struct Rest {
+    _turn: Turn,
+    _under_way: UnderWay,
 }
 
 impl Connection {
     pub(super) async fn answer(&self, request: Request<Incoming>) -> Reply {
+        let under_way = self.lull.end();
         self.gate.await_room(&self.caller).await;
         self.caller.seat.decide();
         let passage = match self.judge(&request) {
@@ -63,7 +71,10 @@ impl Connection {
             None => self.gate.client_of(&self.caller),
         };
         match self.workspaces.turnstile.enter(client) {
-            Some(turn) => self.forward(request, Journey { passage, turn: Arc::new(turn) }).await,
+            Some(turn) => {
+                let rest = Arc::new(Rest { _turn: turn, _under_way: under_way });
+                self.forward(request, Journey { passage, rest }).await
+            }
             None => Box::pin(self.turn_back(request, passage)).await,
         }
     }
@@ -72,11 +83,9 @@ impl Connection {
     /// more nor less than what is there.
     fn judge(&self, request: &Request<Incoming>) -> Result<Passage, Objection> {
         let ports = self.gate.settings().ports;
-        let uri = request.uri();
-        let is_https = uri.scheme_str().is_none_or(|scheme| scheme == "https");
-        let target = uri.authority().map(|authority| authority.as_str().as_bytes());
-        let Authority { host, port } = find_authority(target, host_fields(request), ports.tls)
-            .map_err(|error| self.fault(error.fault(), None))?;
+        let is_https = request.uri().scheme_str().is_none_or(|scheme| scheme == "https");
+        let Authority { host, port } =
+            self.find_authority(request).map_err(|error| self.fault(error.fault(), None))?;
         let is_here = host.name() == Some(&self.name) && port.is_none_or(|port| port == ports.tls);
         let is_plain = is_plainly_coded(request.headers()) && request.method() != Method::CONNECT;
         if !(is_https && is_here && is_plain) {
@@ -89,6 +98,19 @@ impl Connection {
             }
             Err(_) => Err(Objection::Closed),
         }
+    }
+
+    /// The one host that a request is for. Most spell the connection's own name as it is: then nothing has to be read of it.
+    fn find_authority(&self, request: &Request<Incoming>) -> Result<Authority, TargetError> {
+        let target = request.uri().authority().map(|authority| authority.as_str().as_bytes());
+        let mut fields = host_fields(request);
+        let is_plain = target.is_none()
+            && fields.next() == Some(self.name.as_str().as_bytes())
+            && fields.next().is_none();
+        if is_plain {
+            return Ok(Authority { host: Host::from(self.name.clone()), port: None });
+        }
+        find_authority(target, host_fields(request), self.gate.settings().ports.tls)
     }
 
     /// Records a request that is refused for what it is. One for another name than the connection's is misdirected: the
@@ -216,14 +238,14 @@ impl Connection {
         head: &request::Parts,
         body: Upload,
         is_websocket: bool,
-        Journey { passage, turn }: &Journey,
+        Journey { passage, rest }: &Journey,
     ) -> Request<UpBody> {
         let mut head = head.clone();
         prepare(&mut head, is_websocket);
         let body = Metered::up(Some(body), Arc::clone(passage.traffic()), Arc::clone(&self.caller.seat));
-        let (line, turn) = (self.prober().line(), Arc::clone(turn));
+        let (line, rest) = (self.prober().line(), Arc::clone(rest));
         let body = body.map_err(Into::into).map_frame(move |frame| {
-            let _turn = &turn;
+            let _rest = &rest;
             line.hear_sending();
             frame
         });
@@ -232,9 +254,9 @@ impl Connection {
 
     /// An answer from what is kept.
     fn give(&self, response: Response<Flow>, journey: Journey) -> Reply {
-        let Journey { passage, turn } = journey;
+        let Journey { passage, rest } = journey;
         let (traffic, seat) = (Arc::clone(passage.traffic()), Arc::clone(&self.caller.seat));
-        response.map(|flow| held(Metered::down(flow, traffic, seat, Some(passage)), Some(turn)))
+        response.map(|flow| held(Metered::down(flow, traffic, seat, Some(passage)), Some(rest)))
     }
 
     /// An answer of the server to a request that the cache made of the client's: the part that the client wants of it.
@@ -262,9 +284,9 @@ impl Connection {
         };
         prepare_response(&mut head, false);
         add_status(&mut head.headers, told);
-        let Journey { passage, turn } = journey;
+        let Journey { passage, rest } = journey;
         let (traffic, seat) = (Arc::clone(passage.traffic()), Arc::clone(&self.caller.seat));
-        Response::from_parts(head, held(Metered::down(measured, traffic, seat, Some(passage)), Some(turn)))
+        Response::from_parts(head, held(Metered::down(measured, traffic, seat, Some(passage)), Some(rest)))
     }
 
     /// Asks the server. Where the line falls meanwhile, it `is_given_up` then, or goes on.
@@ -294,15 +316,15 @@ impl Connection {
 
     fn respond(&self, mut response: Response<Answer>, journey: Journey, client: Option<OnUpgrade>) -> Reply {
         let is_switching = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-        let Journey { passage, turn } = journey;
+        let Journey { passage, rest } = journey;
         let (traffic, seat) = (Arc::clone(passage.traffic()), Arc::clone(&self.caller.seat));
         let (rest, passage) = match client.filter(|_| is_switching) {
             Some(client) => {
                 let server = upgrade::on(&mut response);
-                self.leave_to(Tunnel { client, server, passage, turn });
+                self.leave_to(Tunnel { client, server, passage, rest });
                 (None, None)
             }
-            None => (Some(turn), Some(passage)),
+            None => (Some(rest), Some(passage)),
         };
         let (mut head, body) = response.into_parts();
         prepare_response(&mut head, is_switching);
@@ -312,7 +334,7 @@ impl Connection {
     /// The page in place of a workspace that does not answer.
     fn fail(&self, journey: Journey, error: &SendError, plea: &Plea) -> Reply {
         tracing::debug!(%error, "a workspace does not answer");
-        let Journey { mut passage, turn: _turn } = journey;
+        let Journey { mut passage, rest: _rest } = journey;
         passage.end.get_or_insert(End::Abort);
         let (pages, language) = (self.gate.pages(), plea.accept_language());
         let reply = match error {
@@ -346,13 +368,13 @@ impl Connection {
     }
 }
 
-/// A body that holds its turn until it is over.
-fn held<B>(body: B, turn: Option<Arc<Turn>>) -> Flow
+/// A body that holds the rest of its request until it is over.
+fn held<B>(body: B, rest: Option<Arc<Rest>>) -> Flow
 where
     B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
 {
     let frames = body.map_err(Into::into).map_frame(move |frame| {
-        let _turn = &turn;
+        let _rest = &rest;
         frame
     });
     frames.boxed_unsync()

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use ::http::uri::PathAndQuery;
 use ::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header, request};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Either, Full};
@@ -18,7 +19,7 @@ use super::exchange::{Flow, Reply};
 use super::turnstile::Turn;
 use super::typed::{Form, boundary_of};
 use super::upload::{Hold, Reading, Upload, Way, pass};
-use crate::http::{SendError, accept_language, page_reply, status_of};
+use crate::http::{SendError, page_reply, status_of};
 use crate::pages::{Delivery, KeptPage, Outage, Pages};
 
 /// Longest form that is held until the workspace has answered: a long essay. A longer one passes while it comes, and is not
@@ -33,13 +34,14 @@ const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json"
 
 /// What an answer in place of the workspace's depends on.
 pub(super) struct Plea {
-    accept_language: Option<String>,
+    accept_language: Option<HeaderValue>,
     /// Whether a person looks at the answer.
     wants_page: bool,
     /// Whether it asks for something, and changes nothing.
     pub(super) is_safe: bool,
     has_files: bool,
-    target: String,
+    /// Path and query.
+    target: Option<PathAndQuery>,
     form: Option<Form>,
     /// What comes with it and is not held.
     hold: Option<Hold>,
@@ -51,11 +53,11 @@ impl Plea {
     /// What `head` says.
     pub(super) fn new(head: &request::Parts) -> Self {
         Self {
-            accept_language: accept_language(head).map(str::to_owned),
+            accept_language: head.headers.get(header::ACCEPT_LANGUAGE).cloned(),
             wants_page: wants_page(&head.headers),
             is_safe: [Method::GET, Method::HEAD, Method::OPTIONS].contains(&head.method),
             has_files: is_type(&head.headers, "multipart/form-data"),
-            target: head.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
+            target: head.uri.path_and_query().cloned(),
             form: None,
             hold: None,
             has_never_left: false,
@@ -74,6 +76,9 @@ impl Plea {
         body: Incoming,
         take_place: impl FnOnce() -> Option<Turn<Share>>,
     ) -> Result<Upload, SendError> {
+        if self.is_safe && body.is_end_stream() {
+            return Ok(Either::Right(Full::default()));
+        }
         let is_own = head.method == Method::POST && is_from(&head.headers, name);
         let is_short = body.size_hint().exact().is_some_and(|bytes| bytes <= FORM_BYTES_MAX);
         let parts = parts_of(&head.headers);
@@ -131,12 +136,12 @@ impl Plea {
         let status = outage_status(error);
         let mut reply = if self.wants_page {
             let host = Host::from(name.clone());
-            let typed = self.form.as_ref().and_then(|form| form.typed(&self.target));
+            let target = self.target.as_ref().map_or("/", PathAndQuery::as_str);
+            let typed = self.form.as_ref().and_then(|form| form.typed(target));
             let has_files = self.has_files;
             let typed = typed.as_ref();
             let outage = Outage { host: &host, delivery, typed, has_files, kept, is_registered };
-            page_reply(status, pages.outage(&outage, self.accept_language.as_deref()))
-                .map(BodyExt::boxed_unsync)
+            page_reply(status, pages.outage(&outage, self.accept_language())).map(BodyExt::boxed_unsync)
         } else {
             problem(status, delivery)
         };
@@ -145,7 +150,7 @@ impl Plea {
     }
 
     pub(super) fn accept_language(&self) -> Option<&str> {
-        self.accept_language.as_deref()
+        self.accept_language.as_ref().and_then(|value| value.to_str().ok())
     }
 
     fn delivery(&self, error: &SendError) -> Delivery {

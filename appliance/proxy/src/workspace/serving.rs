@@ -53,8 +53,9 @@ impl Asking<'_> {
         fetch: impl FnOnce() -> Arc<dyn Fetch>,
         status: CacheStatus,
     ) -> Response<Flow> {
-        let mut headers = object.stored.present(self.now);
-        let ttl_s = object.stored.left_ms(self.now).div_euclid(1_000);
+        let age_ms = object.stored.age_ms(self.now);
+        let mut headers = object.stored.present(age_ms);
+        let ttl_s = object.stored.left_ms_at(age_ms).div_euclid(1_000);
         add_status(&mut headers, CacheStatus { ttl_s: Some(ttl_s), ..status });
         let (code, share) = self.settle(object, &mut headers);
         let mut response = Response::new(self.flow(object, fetch, share));

@@ -53,7 +53,11 @@ impl AsyncWrite for Reread {
         cx: &mut Context<'_>,
         pieces: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, pieces)
+        match pieces {
+            // Most answers are one record: the kernel has no list to go through.
+            [piece] => Pin::new(&mut self.stream).poll_write(cx, piece),
+            pieces => Pin::new(&mut self.stream).poll_write_vectored(cx, pieces),
+        }
     }
 
     fn is_write_vectored(&self) -> bool {

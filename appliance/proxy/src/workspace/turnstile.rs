@@ -20,7 +20,13 @@ const CLIENT_PART: usize = 4;
 pub(super) struct Turnstile<C: Copy + Eq + Hash = Client> {
     all_max: usize,
     own_max: usize,
-    inside: Mutex<HashMap<C, usize>>,
+    inside: Mutex<Inside<C>>,
+}
+
+/// How many are inside.
+struct Inside<C> {
+    all: usize,
+    own: HashMap<C, usize>,
 }
 
 impl Turnstile {
@@ -34,21 +40,19 @@ impl Turnstile {
 impl<C: Copy + Eq + Hash> Turnstile<C> {
     /// Room for so many, `own_max` of one client.
     pub(super) fn new(all_max: usize, own_max: usize) -> Self {
-        Self { all_max, own_max, inside: Mutex::default() }
+        let inside = Mutex::new(Inside { all: 0, own: HashMap::new() });
+        Self { all_max, own_max, inside }
     }
 
     /// A turn for this client; `None` where there is no room.
     pub(super) fn enter(self: &Arc<Self>, client: C) -> Option<Turn<C>> {
         let mut inside = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
-        let all: usize = inside.values().sum();
-        let own = inside.entry(client).or_default();
-        if all >= self.all_max || *own >= self.own_max {
-            if *own == 0 {
-                inside.remove(&client);
-            }
+        let own = inside.own.get(&client).copied().unwrap_or_default();
+        if inside.all >= self.all_max || own >= self.own_max {
             return None;
         }
-        *own += 1;
+        inside.all += 1;
+        inside.own.insert(client, own + 1);
         Some(Turn { turnstile: Arc::clone(self), client })
     }
 }
@@ -62,10 +66,11 @@ pub(super) struct Turn<C: Copy + Eq + Hash = Client> {
 impl<C: Copy + Eq + Hash> Drop for Turn<C> {
     fn drop(&mut self) {
         let mut inside = self.turnstile.inside.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(own) = inside.get_mut(&self.client) {
+        inside.all = inside.all.saturating_sub(1);
+        if let Some(own) = inside.own.get_mut(&self.client) {
             *own = own.saturating_sub(1);
             if *own == 0 {
-                inside.remove(&self.client);
+                inside.own.remove(&self.client);
             }
         }
     }
@@ -90,6 +95,7 @@ mod tests {
         greedy.pop();
         assert!(enter(99).is_some());
         drop((greedy, others));
-        assert!(turnstile.inside.lock().unwrap().is_empty());
+        let inside = turnstile.inside.lock().unwrap();
+        assert!(inside.all == 0 && inside.own.is_empty());
     }
 }

@@ -5,6 +5,7 @@
 //! `ent-bench FOLDER [ROUNDS [SECONDS]]` measures, `ent-bench FOLDER hits|openings|fall [CACHE...]` only what is kept, shortly, the class
 //! that opens a film, or the line (five minutes at most, these two), `ent-bench FOLDER start` only the start, and `ent-bench FOLDER suite [CACHE...]` only plays the cases and fails where the box does. Processor time and memory are those of all processes of a cache, and of nobody else.
 
+use std::num::TryFromIntError;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -143,10 +144,14 @@ fn compare_hits(
 fn show_memory(contenders: &[Contender]) -> Result<()> {
     let mut rows = Vec::new();
     for contender in contenders {
-        let megabytes = f64::from(u32::try_from(contender.memory()? / 1_000)?) / 1e3;
-        rows.push(vec![contender.peer.name().to_owned(), short(megabytes)]);
+        let memory = contender.memory()?;
+        let megabytes =
+            |bytes: u64| Ok::<_, TryFromIntError>(short(f64::from(u32::try_from(bytes / 1_000)?) / 1e3));
+        let own = megabytes(memory.all.saturating_sub(memory.files))?;
+        rows.push(vec![contender.peer.name().to_owned(), megabytes(memory.all)?, own]);
     }
-    Ok(print_table("Memory after that (PSS of all processes)", &["", "MB"], &rows)?)
+    let columns = ["", "MB", "of these beside the page cache"];
+    Ok(print_table("Memory after that (PSS of all processes)", &columns, &rows)?)
 }
 
 fn compare_openings(contenders: &[Contender]) -> Result<()> {

@@ -15,7 +15,7 @@ use super::stage::Object;
 use super::vouching::{Vouching, client};
 use super::{DOOR, NAME, ORIGIN};
 use crate::gate::street::Street;
-use crate::process::{Program, command, run, wait_until};
+use crate::process::{Program, Shares, command, run, wait_until};
 
 /// A box makes its keys at its first start, on a busy machine.
 const START_SECONDS_MAX: u32 = 60;
@@ -169,7 +169,7 @@ impl Contender {
     ///
     /// # Errors
     /// They have ended.
-    pub fn memory(&self) -> Result<u64> {
+    pub fn memory(&self) -> Result<Shares> {
         self.programs.iter().map(Program::family_memory).sum()
     }
 }

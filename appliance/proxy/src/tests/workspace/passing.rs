@@ -10,7 +10,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::time::timeout;
 
 use super::street::{REFUSED, Street, shake_hands};
-use crate::tests::raw::{connect, read_head, read_until, send};
+use crate::tests::raw::{connect, read_head, read_to_end, read_until, send};
 use crate::tests::school::{PATIENCE, expect_no_dial, policy};
 
 async fn open_http2(street: &Street) -> http2::SendRequest<Full<Bytes>> {
@@ -155,4 +155,22 @@ async fn one_device_has_its_share_of_requests() {
         }
         assert!(start.elapsed() < PATIENCE, "the turns are not given back");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_sends_no_head_in_time_is_given_up_and_who_waits_for_an_answer_is_not() {
+    let street = Street::with(|settings| settings.timeouts.http_head = Duration::from_millis(300)).await;
+    let mut slow = street.connect().await;
+    send(&mut slow, "GET /slow HTT").await;
+    let mut client = street.connect().await;
+    send(&mut client, "GET / HTTP/1.1\r\nHost: ent.test\r\n\r\n").await;
+    let mut server = street.accept().await;
+    read_head(&mut server).await;
+    // It takes longer than a head may.
+    drop(read_to_end(&mut slow).await);
+    send(&mut server, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await;
+    read_until(&mut client, "\r\n\r\nok").await;
+    // Nothing more is asked.
+    drop(read_to_end(&mut client).await);
+    street.school.expect_log(&["http ent.test permit finish 0/2"]).await;
 }
