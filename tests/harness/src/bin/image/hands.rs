@@ -318,13 +318,11 @@ impl Volume {
             echo $?",
             self.key
         ))?;
-        match said.lines().last() {
-            Some("0") => Ok(true),
-            _ => {
-                ensure!(said.contains("does not match"), "{said}");
-                Ok(false)
-            }
+        if said.lines().next_back() == Some("0") {
+            return Ok(true);
         }
+        ensure!(said.contains("does not match"), "{said}");
+        Ok(false)
     }
 }
 
