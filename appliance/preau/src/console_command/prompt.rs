@@ -10,8 +10,9 @@ use portal::pages::ConsoleText;
 
 const ENTER: [u8; 2] = [b'\r', b'\n'];
 const BACKSPACE: [u8; 2] = [0x08, 0x7f];
-/// The word as a French keyboard gives it before it has been told that it is one: its A is where others have a Q.
-const WORD_ON_FRENCH_KEYS: &str = "EFFQCER";
+/// What the kernel, which takes each keyboard for an American one, makes of a French keyboard's A: it lies where others have the Q. The
+/// word has none: whoever types it sees what stands on the keys.
+const FRENCH_A: char = 'Q';
 /// Longest text that is typed.
 const LENGTH_MAX: usize = 12;
 /// Looks at the screen after which a word that was begun is forgotten.
@@ -44,7 +45,7 @@ impl Prompt {
             Self::Closed | Self::Wrong | Self::Failed if letter == 'R' => Self::Typing(String::new(), 0),
             Self::Closed | Self::Wrong | Self::Failed => Self::Closed,
             Self::Typing(word, _) if ENTER.contains(&byte) => {
-                if is_word(word) {
+                if word.as_str() == ConsoleText::RESET_WORD {
                     return true;
                 }
                 Self::Wrong
@@ -54,7 +55,7 @@ impl Prompt {
                 Self::Typing(std::mem::take(word), 0)
             }
             Self::Typing(word, _) if letter.is_ascii_uppercase() && word.len() < LENGTH_MAX => {
-                word.push(letter);
+                word.push(if letter == FRENCH_A { 'A' } else { letter });
                 Self::Typing(std::mem::take(word), 0)
             }
             Self::Typing(..) => Self::Wrong,
@@ -99,10 +100,6 @@ impl Prompt {
     }
 }
 
-fn is_word(typed: &str) -> bool {
-    typed == ConsoleText::RESET_WORD || typed == WORD_ON_FRENCH_KEYS
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -140,6 +137,13 @@ mod tests {
         assert_eq!(prompt, Prompt::Closed);
         assert!(!press(&mut prompt, "R\r"));
         assert_eq!(prompt.tell().0, ConsoleText::ResetWrong);
+        assert!(!press(&mut prompt, "Reffqc"));
+        assert_eq!(
+            prompt.tell(),
+            (ConsoleText::ResetAsk, "EFFAC"),
+            "what stands on a French keyboard's keys"
+        );
+        assert!(!press(&mut prompt, "\x1b"));
         assert!(press(&mut prompt, "REFFACER\r"), "once more");
         prompt.note_order(false);
         assert_eq!(prompt.tell().0, ConsoleText::ResetFailed);

@@ -79,12 +79,7 @@ impl Agent {
     /// # Errors
     /// There is none.
     pub(crate) fn new(socket: &Path) -> Result<Self> {
-        let mut stream = None;
-        wait_until("QEMU's socket", || {
-            stream = UnixStream::connect(socket).ok();
-            Ok(stream.is_some())
-        })?;
-        let stream = stream.context("no way to the machine")?;
+        let stream = connect(socket)?;
         stream.set_write_timeout(Some(TAKEN_WITHIN))?;
         Ok(Self { stream, orders: 0 })
     }
@@ -125,6 +120,19 @@ impl Agent {
         let line = write(script, self.orders);
         self.stream.write_all(line.as_bytes()).context("the machine takes no order")
     }
+}
+
+/// The way to one of QEMU's sockets, which is there a moment after QEMU is.
+///
+/// # Errors
+/// There is none.
+pub(crate) fn connect(socket: &Path) -> Result<UnixStream> {
+    let mut stream = None;
+    wait_until("QEMU's socket", || {
+        stream = UnixStream::connect(socket).ok();
+        Ok(stream.is_some())
+    })?;
+    stream.context("no way to the machine")
 }
 
 fn is_passing(kind: ErrorKind) -> bool {

@@ -67,6 +67,14 @@ impl Board {
         }
     }
 
+    /// What shows a picture, from the firmware on.
+    pub(crate) fn screen(self) -> &'static str {
+        match self {
+            Self::Pc => "VGA,addr=0x6",
+            Self::Arm64 => "ramfb",
+        }
+    }
+
     /// The firmware, and its empty memory.
     pub(crate) fn firmware(self) -> [&'static str; 2] {
         match self {

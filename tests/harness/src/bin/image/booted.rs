@@ -9,6 +9,7 @@ use harness::{Lab, Machine, Service};
 
 use crate::agent::{self, Agent};
 use crate::board::Board;
+use crate::monitor::Monitor;
 
 /// How long the box may take from power-on to its first answer. A machine without hardware help takes two minutes, a busy one
 /// several times as long.
@@ -42,6 +43,8 @@ pub(crate) struct Parts<'p> {
     pub(crate) log: Option<&'p Path>,
     /// Files that it can read as disks, by their names: `/dev/disk/by-id/virtio-NAME`.
     pub(crate) beside: &'p [(&'p str, &'p Path)],
+    /// Whether somebody can stand before it: it has a screen, a keyboard, and a port for sticks.
+    pub(crate) is_attended: bool,
 }
 
 /// The machine that runs. The end of this value is a power cut.
@@ -130,6 +133,14 @@ impl<'lab> Booted<'lab> {
         Ok(said.filter(|said| said.status == 0).map(|said| said.text))
     }
 
+    /// Who stands before it, when it is attended.
+    ///
+    /// # Errors
+    /// It is not.
+    pub(crate) fn monitor(&self) -> Result<Monitor> {
+        Monitor::new(&self.machine.directory().join("monitor.socket"))
+    }
+
     /// Waits until all of it has started, and none of it has failed.
     ///
     /// # Errors
@@ -196,6 +207,12 @@ fn command(board: Board, parts: &Parts<'_>) -> Result<Vec<String>> {
         add("-drive", format!("if=none,id={name},format=raw,readonly=on,file={file}"));
         add("-device", format!("virtio-blk-pci,drive={name},serial={name},addr={place}"));
     }
+    if parts.is_attended {
+        add("-device", board.screen().to_owned());
+        add("-device", "qemu-xhci,id=usb,addr=0x7".to_owned());
+        add("-device", "usb-kbd,bus=usb.0,port=1".to_owned());
+        add("-qmp", "unix:monitor.socket,server=on,wait=off".to_owned());
+    }
     for credential in agent::credentials() {
         add("-smbios", credential);
     }
@@ -261,8 +278,9 @@ mod tests {
         };
         let (disk, log, release) = (place("disk"), place("log"), place("release"));
         let image = disk.as_path();
-        let build =
-            |board, log, beside: &[(&str, &Path)]| command(board, &Parts { image, disk: image, log, beside });
+        let build = |board, log, beside: &[(&str, &Path)]| {
+            command(board, &Parts { image, disk: image, log, beside, is_attended: false })
+        };
         let say = |log, beside: &[(&str, &Path)]| build(Board::Pc, log, beside).unwrap().join(" ");
         let plain = say(None, &[]);
         assert!(
@@ -281,6 +299,14 @@ mod tests {
         assert!(other.starts_with("qemu-system-aarch64 ") && other.contains("AAVMF_CODE.fd"), "{other}");
         assert!(other.contains("addr=0x2,mac=02:00:00:00:01:02") && !other.contains("q35"), "{other}");
         let missing = folder.path().join("missing");
-        assert!(command(Board::Pc, &Parts { image, disk: &missing, log: None, beside: &[] }).is_err());
+        let parts = |disk, is_attended| Parts { image, disk, log: None, beside: &[], is_attended };
+        assert!(command(Board::Pc, &parts(&missing, false)).is_err());
+        let attended = |board| command(board, &parts(image, true)).unwrap().join(" ");
+        for (board, screen) in [(Board::Pc, "-device VGA,"), (Board::Arm64, "-device ramfb ")] {
+            let attended = attended(board);
+            assert!(attended.contains(screen) && attended.contains("-device usb-kbd,"), "{attended}");
+            assert!(attended.contains("-qmp unix:monitor.socket,"), "{attended}");
+        }
+        assert!(!plain.contains("VGA") && !plain.contains("-qmp"), "{plain}");
     }
 }

@@ -40,7 +40,7 @@ pub(crate) fn run(image: &Path, bare: &Path, rounds: u16) -> Result<()> {
 
 /// Starts a disk, and starts it again.
 fn start_twice(lab: &Lab, disk: &Path) -> Result<Times> {
-    let parts = Parts { image: disk, disk, log: None, beside: &[] };
+    let parts = Parts { image: disk, disk, log: None, beside: &[], is_attended: false };
     let mut machine = Booted::start(lab, &parts)?;
     let first = await_answer(lab, &mut machine)?;
     // Whatever a first start has to do once is over.

@@ -160,7 +160,7 @@ fn record(lab: &Lab, image: &Path, release: &Release, folder: &Path) -> Result<R
     drop(File::create(&writes)?);
     release.write_disk(lab, &tar)?;
     let beside = [("release", tar.as_path())];
-    let parts = Parts { image, disk: &live, log: Some(&writes), beside: &beside };
+    let parts = Parts { image, disk: &live, log: Some(&writes), beside: &beside, is_attended: false };
     let mut machine = Booted::start(lab, &parts)?;
     machine.wait("the first answer", START_WITHIN, |_| answers(&lab.pc2))?;
     machine.settle()?;
@@ -254,7 +254,7 @@ impl Rebuilt {
 /// The box starts from what a cut has left, the one version or the other, filters, and finds its journal as it was. Says what it
 /// runs and after how long.
 fn start_again(lab: &Lab, (image, disk): (&Path, &Path), record: &Record) -> Result<String> {
-    let parts = Parts { image, disk, log: None, beside: &[] };
+    let parts = Parts { image, disk, log: None, beside: &[], is_attended: false };
     let mut machine = Booted::start(lab, &parts)?;
     machine.wait("the first answer", START_WITHIN, |_| answers(&lab.pc2))?;
     let seconds = machine.seconds();

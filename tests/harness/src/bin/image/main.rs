@@ -10,10 +10,14 @@ mod booted;
 mod classroom;
 mod compare;
 mod cuts;
+mod hands;
 mod hub;
+mod monitor;
 mod release;
 mod replacement;
+mod screen;
 mod start;
+mod stick;
 mod update;
 mod write_log;
 
@@ -40,6 +44,9 @@ enum Scenario {
     Start,
     /// A fresh box takes the place of a lost one, by its page and a hub on the line; all of it is timed.
     Replacement,
+    /// Somebody stands before the machine: what its screen shows, sticks that are plugged in, and what each key does, up to the word
+    /// that has it forget everything. Pictures of the screen stay in `hands`, beside the image.
+    Hands,
     /// A newer release is installed and blessed; a broken one goes by itself, and is tried no more.
     Update {
         /// The files of a release that is newer than the image, signed by a key that the image knows.
@@ -79,6 +86,7 @@ fn main() -> Result<()> {
     match scenario.unwrap_or(Scenario::Start) {
         Scenario::Start => start::run(&image),
         Scenario::Replacement => replacement::run(&image),
+        Scenario::Hands => hands::run(&image),
         Scenario::Update { release, broken } => update::run(&image, &release, &broken),
         Scenario::Compare { bare, rounds } => compare::run(&image, &bare, rounds),
         Scenario::Cuts { cuts, release, seed, from } => {

@@ -37,7 +37,7 @@ pub(crate) fn run(image: &Path) -> Result<()> {
     copy_disk(&lab, image, &disk)?;
     let code = hub.code(&["--replacement"])?;
 
-    let parts = Parts { image, disk: &disk, log: None, beside: &[] };
+    let parts = Parts { image, disk: &disk, log: None, beside: &[], is_attended: false };
     let mut machine = Booted::start(&lab, &parts)?;
     let tell =
         |what: &str, machine: &Booted<'_>| println!("{what:<20}{:.1} s after power-on", machine.seconds());
@@ -118,7 +118,7 @@ fn find_token(page: &Page) -> Option<&str> {
 }
 
 /// What the page says is wrong; a box that starts anew says nothing.
-fn trouble(client: &Machine) -> Result<Option<String>> {
+pub(crate) fn trouble(client: &Machine) -> Result<Option<String>> {
     let page = open(client, &format!("{HOME}{ENROL_PATH}"))?;
     let said = page.text.split_once("role=\"alert\">").and_then(|(_, rest)| rest.split('<').next());
     Ok(said.map(str::to_owned))

@@ -35,7 +35,7 @@ pub(crate) fn run(image: &Path) -> Result<()> {
     // The image stays as it was built; a disk is larger.
     let disk = workshop.path().join("disk.raw");
     copy_disk(&lab, image, &disk)?;
-    let parts = Parts { image, disk: &disk, log: None, beside: &[] };
+    let parts = Parts { image, disk: &disk, log: None, beside: &[], is_attended: false };
     let mut machine = Booted::start(&lab, &parts)?;
     machine.wait("the first answer", START_WITHIN, |_| answers(&lab.pc2))?;
     println!("first answer        {:.1} s after power-on", machine.seconds());

@@ -46,7 +46,8 @@ pub(crate) fn run(image: &Path, release: &Path, broken: &Path) -> Result<()> {
     release.write_disk(&lab, &first)?;
     broken.write_disk(&lab, &second)?;
     let beside = [("release", first.as_path()), ("broken", second.as_path())];
-    let mut machine = Booted::start(&lab, &Parts { image, disk: &disk, log: None, beside: &beside })?;
+    let mut machine =
+        Booted::start(&lab, &Parts { image, disk: &disk, log: None, beside: &beside, is_attended: false })?;
     machine.wait("the first answer", START_WITHIN, |_| answers(&lab.pc2))?;
     machine.settle()?;
     let old = running(&mut machine)?;
