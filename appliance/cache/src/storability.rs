@@ -307,11 +307,9 @@ mod tests {
         }
         let long = "a".repeat(USUAL_BYTES_MAX);
         let [usual, odd] = [("foo", "1"), ("foo", long.as_str())];
-        for (status, expected) in [
-            (200, Ok(Audience::Everyone)),
-            (400, Err(Unstorable::Long)),
-            (404, Err(Unstorable::Long)),
-        ] {
+        for (status, expected) in
+            [(200, Ok(Audience::Everyone)), (400, Err(Unstorable::Long)), (404, Err(Unstorable::Long))]
+        {
             check(&[odd], status, &[public], expected);
             check(&[usual], status, &[public], Ok(Audience::Everyone));
         }

@@ -395,7 +395,8 @@ fn a_list_held_back_says_what_it_lost_and_what_to_do() {
     let page =
         Home { place: &place, status: &status, visitor: &visitor, client, prepared: &[], enrolment: None };
     let text = visible_text(&page.render(Language::English));
-    for expected in ["4,600,000 lines in force, 12 in the list held back", "under “Do now”", "Next attempt"] {
+    for expected in ["4,600,000 lines in force, 12 in the list held back", "under “Do now”", "Next attempt"]
+    {
         assert!(text.contains(expected), "{expected}: {text}");
     }
 }

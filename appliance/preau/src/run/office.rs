@@ -40,8 +40,8 @@ use model::{
 };
 use portal::{
     Asked, Card, Chore, ChoreLine, Claimed, Classes, CommuneDesk, CommuneWish, Custody, DeviceList, Findings,
-    Held, HubSeat, JoinCode, JoinFile, JoinTrouble, KeyBearer, KeyList, LessonChoice, LessonStart, LessonTurn,
-    LibraryLine, LineSeat, LineTrouble, NewCodes, NewHold, NewKey, NewReading, Newcomer, Points,
+    Held, HubSeat, JoinCode, JoinFile, JoinTrouble, KeyBearer, KeyList, LessonChoice, LessonStart,
+    LessonTurn, LibraryLine, LineSeat, LineTrouble, NewCodes, NewHold, NewKey, NewReading, Newcomer, Points,
     PreparationLine, Reader, ReadingList, RemovedKey, Reply, RoomKeys, RoomNow, SaidOfPoint, SchoolRule,
     SelftestRun, ShownKey, Summary, TelephoneState, Tile, Trouble, TypedHub, TypedLine, TypedTelephone,
     WaitingRelease, WantedThing, WifiLine, Wish,

@@ -17,8 +17,8 @@ use crate::{
     LineFault, LineRoom, LineSeat, LineTrouble, NetworkRoom, NewCodes, NewHold, NewKey, NewReading, Newcomer,
     Office, Points, PreparationLine, PreparationRoom, Reader, ReadingList, ReadingRoom, RemovedKey, Reply,
     RoomKeys, RoomNow, SaidOfPoint, SchoolRule, SelftestRun, Setback, ShownKey, Summary, TelephoneRoom,
-    TelephoneState, Tile, Trouble, TypedHub, TypedLine, TypedTelephone, WaitingRelease, WantedThing, WifiLine,
-    Wish,
+    TelephoneState, Tile, Trouble, TypedHub, TypedLine, TypedTelephone, WaitingRelease, WantedThing,
+    WifiLine, Wish,
 };
 
 /// Its teacher is number 1, its head number 2, its officer number 3; all have this secret.
