@@ -8,9 +8,11 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::booted::Booted;
 
-/// Rows, columns; the letters (in UTF-32); the pictures of letters that are drawn (vcs(4), and the kernel's vc_screen.c).
-const LOOK: &str =
-    "head -c 2 /dev/vcsa1 | base64 -w 0; echo; base64 -w 0 /dev/vcsu1; echo; base64 -w 0 /dev/vcs1; echo";
+/// Rows, columns; the letters (in UTF-32); the pictures of letters that are drawn (vcs(4), and the kernel's vc_screen.c). Nothing
+/// while it is being drawn: letters and pictures are read one after the other.
+const LOOK: &str = "shown() { base64 -w 0 /dev/vcsu1; echo; base64 -w 0 /dev/vcs1; }
+    before=$(shown); after=$(shown)
+    [ \"$before\" = \"$after\" ] && head -c 2 /dev/vcsa1 | base64 && echo \"$after\"";
 /// Where the kernel's own font, which is code page 437, has what French needs besides ASCII.
 const FONT: &str = "éâàçêëèïîÉôûùÇ«»";
 const FONT_PLACES: [u8; 16] =
