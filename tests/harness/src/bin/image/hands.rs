@@ -16,7 +16,7 @@ use crate::classroom::{answers, check_filter, give_line, lease, open, resolve, r
 use crate::hub::{Hub, SCHOOL};
 use crate::monitor::Monitor;
 use crate::replacement::trouble;
-use crate::screen::{Shown, wait_for_words};
+use crate::screen::wait_for_words;
 use crate::stick::Stick;
 
 /// Where the pictures of the screen stay, beside the image.
@@ -125,7 +125,7 @@ fn show_nonsense(
 ) -> Result<()> {
     stick.plug(&mut technician.monitor)?;
     stick.write(machine, NONSENSE)?;
-    let shown = Shown::look(machine)?.context("no screen")?;
+    let shown = wait_for_words(machine, FRESH, SOON)?;
     ensure!(!shown.text().contains(BAD_FILE), "it was not there when it was plugged in");
     stick.unplug(&mut technician.monitor)?;
     let began = now();
