@@ -202,7 +202,8 @@ fn restart_in_order(machine: &mut Booted<'_>, technician: &mut Technician, lab: 
     machine.settle()?;
     ensure!(machine.inside(KEPT)? == "kept\n", "what was kept is gone");
     // By its folder: QEMU's firmware has no identity, and the machine another one at each start.
-    let ended = machine.inside("journalctl -D /var/log/journal -b -1 -o cat -u preau --no-pager | tail -3")?;
+    let ended =
+        machine.inside("journalctl -D /var/log/journal -b -1 -o cat -u preau --no-pager | tail -3")?;
     ensure!(ended.contains("Stopped preau.service"), "the box was not stopped in order: {ended}");
     Ok(())
 }
