@@ -235,7 +235,8 @@ fn reset(
 
     // A box that is enrolled reads no stick; a fresh one does that finds it there.
     stick.plug(&mut technician.monitor)?;
-    wait_for_words(machine, IDLE, SOON)?;
+    // Its last letter has asked for the word once more, and Enter has ended that: the next key asks anew.
+    wait_for_words(machine, NOTHING_ERASED, SOON)?;
     technician.monitor.press("r")?;
     wait_for_words(machine, ASKED, SOON)?;
     technician.monitor.press_each(&WORD)?;
