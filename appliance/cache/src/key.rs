@@ -194,15 +194,21 @@ impl Vary {
 }
 
 /// What a request says in a field: lines joined, and no space around commas (RFC 9111 section 4.1). Codings and languages
-/// are the same in any case (RFC 9110 sections 8.4.1 and 12.5.4).
+/// are the same in any case (RFC 9110 sections 8.4.1 and 12.5.4), and languages in any order, which says nothing beside
+/// their weights.
 fn said(request: &HeaderMap, name: &HeaderName) -> Option<Vec<u8>> {
     let lines: Vec<&[u8]> = request.get_all(name).iter().map(HeaderValue::as_bytes).collect();
     if lines.is_empty() {
         return None;
     }
     let members = lines.iter().flat_map(|line| line.split(|&byte| byte == b',')).map(<[u8]>::trim_ascii);
+    if *name == http::header::ACCEPT_LANGUAGE {
+        let mut languages: Vec<Vec<u8>> = members.map(<[u8]>::to_ascii_lowercase).collect();
+        languages.sort_unstable();
+        return Some(languages.join(&b","[..]));
+    }
     let mut said = members.collect::<Vec<_>>().join(&b","[..]);
-    if matches!(name.as_str(), "accept-encoding" | "accept-language" | "accept-charset") {
+    if matches!(name.as_str(), "accept-encoding" | "accept-charset") {
         said.make_ascii_lowercase();
     }
     Some(said)
@@ -276,6 +282,11 @@ mod tests {
         check("Foo", &[("foo", "1,2")], &[("foo", "1 ,\t2 ")], true);
         check("Foo", &[("foo", "a")], &[("foo", "A")], false);
         check("accept-encoding", &[("accept-encoding", "gzip")], &[("accept-encoding", "GZIP")], true);
+        let french = [("accept-language", "fr, en;q=0.5")];
+        check("accept-language", &french, &[("accept-language", "en;q=0.5"), ("accept-language", "FR")], true);
+        check("accept-language", &french, &[("accept-language", "en, fr;q=0.5")], false);
+        check("accept-language", &french, &[("accept-language", "fr")], false);
+        check("accept-encoding", &[("accept-encoding", "gzip, br")], &[("accept-encoding", "br, gzip")], false);
         check("a, B", &[("a", "1"), ("b", "2")], &[("b", "2"), ("a", "1")], true);
         check("a, b", &[("a", "1"), ("b", "2")], &[("a", "1")], false);
     }
