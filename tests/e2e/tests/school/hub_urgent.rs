@@ -174,8 +174,9 @@ fn a_teacher_asks_the_commune_and_whoever_asked_her_reads_the_answer() -> Result
         Ok(list.contains("casino.example"))
     })?;
     pupil.ask()?;
-    let wishes = martin.get("/enseignant")?.text;
-    ensure!(wishes.contains("href=\"/enseignant/commune?site=casino.example\""), "{wishes}");
+    wait_until("the rule to be in force, so that the commune alone can open it", || {
+        Ok(martin.get("/enseignant")?.text.contains("href=\"/enseignant/commune?site=casino.example\""))
+    })?;
 
     // She passes it on, and it is there at once.
     let page = martin.get(&format!("{PAGE}?site=casino.example"))?;
