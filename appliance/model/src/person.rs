@@ -111,13 +111,13 @@ impl Role {
     }
 
     /// Whether the role registers and disables people of the other one, and makes them new cards. Whoever may not read the
-    /// journal makes nobody who may, nor a card to sign in as one: the first head is made on the box's own command line. So is
-    /// each officer: a head who made one would look after herself.
+    /// journal makes nobody who may, nor a card to sign in as one. The head makes everybody, since a box without a command line has
+    /// nobody else for it: an officer too, of whom the page of the journal tells who has made her card.
     #[must_use]
     pub fn may_change(self, other: Self) -> bool {
         match self {
             Self::Teacher | Self::Officer => false,
-            Self::Head => matches!(other, Self::Teacher | Self::Head),
+            Self::Head => true,
             Self::Technician => !other.reads_journal(),
         }
     }
@@ -179,6 +179,8 @@ impl Person {
 pub struct MadeCard {
     /// For whom.
     pub name: PersonName,
+    /// What she is in the school.
+    pub role: Role,
     /// By whom.
     pub by: PersonName,
     /// When.
@@ -519,13 +521,13 @@ mod tests {
     }
 
     #[test]
-    fn nobody_makes_whoever_looks_after_her() {
+    fn nobody_makes_whoever_reads_but_the_head() {
         let check = |by: Role, expected: &[Role]| {
             let changed: Vec<Role> = Role::ALL.into_iter().filter(|other| by.may_change(*other)).collect();
             assert_eq!(changed, expected, "{by}");
         };
         check(Role::Teacher, &[]);
-        check(Role::Head, &[Role::Teacher, Role::Head]);
+        check(Role::Head, &Role::ALL);
         check(Role::Technician, &[Role::Teacher, Role::Technician]);
         check(Role::Officer, &[]);
     }

@@ -28,7 +28,7 @@ pub trait ReadingRoom: Send + Sync {
     /// [`Trouble::Unavailable`].
     fn readings(&self, before: Option<ReadingId>) -> Result<ReadingList, Trouble>;
 
-    /// The cards that were made in the last thirty days for those who may read, the last first.
+    /// The cards that were made in the last thirty days for those who may read, and those of officers who may, the last first.
     ///
     /// # Errors
     /// [`Trouble::Unavailable`].

@@ -62,28 +62,28 @@ impl Store {
     }
 
     /// The last cards of those who may read the journal, made from a time on, the last first: also of those who may no longer
-    /// sign in. One that was made while nobody knew the time is among them: it may be as new.
+    /// sign in. One that was made while nobody knew the time is among them: it may be as new. So is each officer's as long as she
+    /// may sign in: who has made whoever looks after the head is told to all who come later, too.
     ///
     /// # Errors
     /// [`StoreError`] when the file cannot be read.
     pub fn reader_cards(&self, since: Timestamp) -> Result<Vec<MadeCard>, StoreError> {
         let mut query = self.connection.prepare_cached(
-            "SELECT name, card_by, card_ms, role FROM person WHERE card_by IS NOT NULL AND (card_ms >= ?1 OR card_ms < ?2)
-             ORDER BY card_ms DESC",
+            "SELECT name, card_by, card_ms, role FROM person WHERE card_by IS NOT NULL
+             AND (card_ms >= ?1 OR card_ms < ?2 OR (role = ?3 AND disabled_ms IS NULL)) ORDER BY card_ms DESC",
         )?;
         let read = |row: &Row<'_>| {
             let text = |column: usize| row.get::<_, String>(column);
-            let role: Role = parse(3, &text(3)?)?;
-            let card = MadeCard {
+            Ok(MadeCard {
                 name: parse(0, &text(0)?)?,
+                role: parse(3, &text(3)?)?,
                 by: parse(1, &text(1)?)?,
                 at: Timestamp::from_unix_ms(row.get(2)?),
-            };
-            Ok((role, card))
+            })
         };
-        let cards = query.query_map([since.unix_ms(), FIRST_BOX_MS], read)?;
-        let cards: Vec<(Role, MadeCard)> = cards.collect::<Result<_, _>>()?;
-        Ok(cards.into_iter().filter(|(role, _)| role.reads_journal()).map(|(_, card)| card).collect())
+        let cards = query.query_map(params![since.unix_ms(), FIRST_BOX_MS, Role::Officer.as_str()], read)?;
+        let cards: Vec<MadeCard> = cards.collect::<Result<_, _>>()?;
+        Ok(cards.into_iter().filter(|card| card.role.reads_journal()).collect())
     }
 
     /// Registers somebody, with the PHC string of the secret of her card. `author` does so, on `device`.
@@ -450,5 +450,28 @@ pub(crate) mod tests {
         let unset = Timestamp::from_unix_ms(60_000);
         store.reset_person(second.id, "x", unset, (&by, None)).unwrap();
         assert_eq!(made(&store, 6), [pair("M. Faux", "M. Bernard")], "nobody knows when");
+    }
+
+    #[test]
+    fn who_has_made_an_officer_is_told_as_long_as_she_may_sign_in() {
+        let (_folder, mut store) = open();
+        let by: PersonName = "M. Bernard".parse().unwrap();
+        let officer = add(&mut store, "Mme Lefort", Role::Officer, &[]);
+        let others = [("Mme Durand", Role::Head), ("Mme Petit", Role::Technician), ("M. Roy", Role::Teacher)];
+        for (name, role) in others {
+            let id = add(&mut store, name, role, &[]).id;
+            store.reset_person(id, "x", at(5), (&by, None)).unwrap();
+        }
+        store.reset_person(officer.id, "x", at(5), (&by, None)).unwrap();
+        let made = |store: &Store, since: i64| -> Vec<(String, Role)> {
+            let cards = store.reader_cards(at(since)).unwrap();
+            assert!(cards.iter().all(|card| card.by == by));
+            cards.iter().map(|card| (card.name.to_string(), card.role)).collect()
+        };
+        assert_eq!(made(&store, 6), [("Mme Lefort".to_owned(), Role::Officer)], "a year later, too");
+        assert_eq!(made(&store, 5).len(), 2, "lately, of the head too");
+        store.disable_person(officer.id, at(7), (&by, None)).unwrap();
+        assert_eq!(made(&store, 6), []);
+        assert_eq!(made(&store, 5).len(), 2, "she may have read until a moment ago");
     }
 }

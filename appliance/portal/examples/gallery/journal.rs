@@ -158,7 +158,10 @@ fn classes() -> Result<Classes, Error> {
 pub(crate) fn write_journal(language: Language, write: Write<'_>) -> Result<(), Error> {
     let (place, person, readings) = (place()?, head()?, readings()?);
     let (summary, findings) = (summary()?, findings()?);
-    let cards = [MadeCard { name: "Mme Durand".parse()?, by: head()?.name, at: at(-4_000) }];
+    let card = |name: &str, role: Role| -> Result<MadeCard, Error> {
+        Ok(MadeCard { name: name.parse()?, role, by: head()?.name, at: at(-4_000) })
+    };
+    let cards = [card("Mme Durand", Role::Head)?, card("Mme Lefort", Role::Officer)?];
     let routine = vec![RoutineDay { day: at(-1_440), count: 12 }];
     let list = ReadingList { readings: readings.clone(), routine, total: 2, ..ReadingList::default() };
     let holds = [Held {

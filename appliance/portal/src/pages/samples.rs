@@ -555,7 +555,12 @@ pub(crate) fn reading_list() -> ReadingList {
 }
 
 pub(crate) fn cards() -> Vec<MadeCard> {
-    vec![MadeCard { name: head().name, by: newcomer(Role::Technician).name, at: at(-60) }]
+    let by = newcomer(Role::Technician).name;
+    let (of_head, of_officer) = (head(), officer());
+    vec![
+        MadeCard { name: of_head.name.clone(), role: of_head.role, by, at: at(-60) },
+        MadeCard { name: of_officer.name, role: of_officer.role, by: of_head.name, at: at(-400 * 1_440) },
+    ]
 }
 
 pub(crate) fn findings() -> Findings {

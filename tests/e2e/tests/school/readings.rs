@@ -308,6 +308,17 @@ fn the_head_takes_an_extract_on_her_page() -> Result<()> {
     Ok(())
 }
 
+/// The head registers the officer on her page, as on a box without a command line: the secret of the card.
+fn register_officer(lab: &Lab, appliance: &Appliance<'_>) -> Result<String> {
+    let card = add(appliance, "M. Bernard", "head", &[])?;
+    let head = Browser::new(lab, &lab.pc2, "registering");
+    head.begin("nom=M.+Bernard", &card, SECRET)?;
+    let page = head.get("/direction/personnes")?;
+    let shown = head.fill(&page, "/direction/personnes", "nom=Mme+Lefort&role=officer")?;
+    let (_, rest) = shown.text.split_once("class=\"code\">").context("a card")?;
+    Ok(rest.split('<').next().context("a secret")?.to_owned())
+}
+
 /// The data protection officer signs in, looks on, signs how long what is kept, and verifies with a key what no other can.
 #[test]
 fn the_officer_looks_after_the_log() -> Result<()> {
@@ -315,12 +326,13 @@ fn the_officer_looks_after_the_log() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let (head_key, safe) = (make_key(&lab, folder.path(), "head")?, make_safe_key(&lab, folder.path())?);
     let appliance = box_of_readers(&lab, &head_key, &safe)?;
-    let card = add(&appliance, "Mme Lefort", "officer", &[])?;
+    let card = register_officer(&lab, &appliance)?;
     let officer = Browser::new(&lab, &lab.pc2, "officer");
     officer.begin("nom=Mme+Lefort", &card, SECRET)?;
     let page = officer.get("/direction/journal")?;
     let shows = |text: &str| page.text.contains(text);
     ensure!(page.status == "200" && shows(&head_key.public) && shows(&safe.public), "{}", page.text);
+    ensure!(shows("La carte de DPO de Mme Lefort a été faite par M. Bernard"), "{}", page.text);
     ensure!(!shows("/direction/journal/suspendre") && officer.get("/direction")?.status == "403");
     let opened = officer.fill(
         &page,

@@ -4,7 +4,7 @@ use askama::Template;
 use jiff::ToSpan as _;
 use model::{
     DEVICE_WINDOW_DAYS_MAX, MadeCard, Person, Purpose, READING_MINUTES_USUAL, Reading, ReadingEnd, ReadingId,
-    Timestamp, WINDOW_DAYS_MAX,
+    Role, Timestamp, WINDOW_DAYS_MAX,
 };
 
 use super::bar::Bar;
@@ -32,7 +32,7 @@ pub struct JournalPage<'a> {
     pub person: &'a Person,
     /// The readings, the last first: a page of them.
     pub list: &'a ReadingList,
-    /// The cards that were made lately for those who may read.
+    /// The cards that were made lately for those who may read, and those of each officer.
     pub cards: &'a [MadeCard],
     /// What must not be deleted, and what had not to be: the last first.
     /// `None` where the register of seals cannot be read.
@@ -234,7 +234,11 @@ fn describe_routine(language: Language, place: &Place, RoutineDay { day, count }
 fn describe_card(language: Language, place: &Place, card: &MadeCard) -> String {
     let at = name_moment(language, place, card.at);
     let facts = [("name", card.name.as_str()), ("by", card.by.as_str()), ("at", &at)];
-    language.say_with("journal-card", &facts)
+    let key = match card.role {
+        Role::Officer => "journal-card-officer",
+        Role::Head | Role::Teacher | Role::Technician => "journal-card",
+    };
+    language.say_with(key, &facts)
 }
 
 fn name_duration(language: Language, minutes: u32) -> String {

@@ -31,6 +31,7 @@ struct View<'a> {
     people: Vec<Row>,
     roles: Vec<(&'static str, String)>,
     rooms: &'a [RoomName],
+    makes_officers: bool,
     token: &'a str,
 }
 
@@ -99,6 +100,7 @@ impl StaffPage<'_> {
                 .map(|role| (role.as_str(), language.say(name_role(role))))
                 .collect(),
             rooms: self.rooms,
+            makes_officers: self.may_change(Role::Officer),
             token: self.token,
         })
     }

@@ -2,7 +2,7 @@
 
 mod technician;
 
-use model::{Person, ReadingId, Role, Selection, Timestamp};
+use model::{Person, PersonId, ReadingId, Role, Selection, Timestamp};
 
 use super::*;
 use crate::pages::{Asking, Why, samples};
@@ -477,6 +477,8 @@ fn a_reading_shows_sites_and_no_more_than_was_asked_for() {
     }
     assert!(!journal.contains("value=\"318\""), "what is lifted is not lifted again");
     let card = "Une carte qui permet de lire le journal a été faite au nom de M. Bernard par";
+    let officers = "La carte de DPO de Mme Lefort a été faite par M. Bernard le";
+    assert!(journal.contains(officers) && !journal.contains("au nom de Mme Lefort"), "{journal}");
     assert!(
         journal.contains(card) && journal.contains("carte refaite la veille ou le jour même par Mme Martin"),
         "{journal}"
@@ -691,16 +693,19 @@ fn a_teacher_opens_what_a_lesson_may_open() {
 }
 
 #[test]
-fn nobody_changes_herself_a_head_no_technician_and_a_technician_no_head() {
+fn nobody_changes_herself_and_a_technician_nobody_who_reads_the_journal() {
     let place = samples::place();
     let people = [samples::teacher(), samples::head(), samples::officer()];
     let offered = |person: &Person| {
         let page = StaffPage { place: &place, person, people: &people, rooms: &[], token: "0" };
         let html = page.render(Language::French);
         let numbers = [1, 2, 3].map(|id| html.contains(&format!("name=\"personne\" value=\"{id}\"")));
-        (numbers, ["technician", "officer"].map(|role| html.contains(&format!("value=\"{role}\""))))
+        let roles = Role::ALL.map(|role| html.contains(&format!("<option value=\"{role}\"")));
+        assert_eq!(html.contains("la personne que la commune a désignée"), roles[3], "{html}");
+        (numbers, roles)
     };
-    // Nobody on the pages makes an officer, or a card for her.
-    assert_eq!(offered(&samples::head()), ([true, false, false], [false, false]));
-    assert_eq!(offered(&samples::newcomer(Role::Technician)), ([true, false, false], [true, false]));
+    // A box without a command line has nobody but the head for the officer.
+    assert_eq!(offered(&samples::head()), ([true, false, true], [true; 4]));
+    let technician = Person { id: PersonId::new(9), ..samples::newcomer(Role::Technician) };
+    assert_eq!(offered(&technician), ([true, false, false], [true, false, true, false]));
 }

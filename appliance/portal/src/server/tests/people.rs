@@ -224,6 +224,7 @@ fn the_head_decides_for_the_school_and_keeps_people() {
             None,
             "M. Bernard adds Mme Durand, teacher",
         ),
+        ("/direction/personnes", "nom=Mme+Lefort&role=officer", None, "M. Bernard adds Mme Lefort, officer"),
     ] {
         let answered = browser.fill(&page, path, form);
         assert_eq!(answered.location.as_deref(), location, "{path} {form}");

@@ -478,7 +478,7 @@ fn a_teacher_ends_her_own_rules_only() {
 }
 
 #[test]
-fn the_head_keeps_people_and_technicians_keep_the_head() {
+fn the_head_keeps_everybody_and_technicians_nobody_who_reads() {
     let it = School::new();
     let (head, _) = it.person("M. Bernard", Role::Head, &[]);
     let (technician, _) = it.person("Service informatique", Role::Technician, &[]);
@@ -490,7 +490,6 @@ fn the_head_keeps_people_and_technicians_keep_the_head() {
     };
     let add = |by: &Person, new: &Newcomer| it.office.add_person(PC.into(), by, new).map(drop);
     assert_eq!(add(&teacher, &new("M. Lefebvre", Role::Teacher, "CM2")), Err(Trouble::Denied));
-    assert_eq!(add(&head, &new("M. Lefebvre", Role::Technician, "CM2")), Err(Trouble::Denied));
     assert_eq!(add(&head, &new("M. Lefebvre", Role::Teacher, "CM9")), Err(Trouble::Field));
     assert_eq!(add(&head, &new("MME MARTIN", Role::Teacher, "CM2")), Err(Trouble::NameTaken));
     add(&head, &new("M. Lefebvre", Role::Teacher, "CM2")).unwrap();
@@ -498,7 +497,7 @@ fn the_head_keeps_people_and_technicians_keep_the_head() {
 
     let token = it.sign_in(PC, &teacher, &secret).unwrap();
     let reset = |by: &Person, id| it.office.reset_person(PC.into(), by, id);
-    assert_eq!(reset(&head, technician.id).err(), Some(Trouble::Denied));
+    reset(&head, technician.id).unwrap();
     assert_eq!(reset(&head, head.id).err(), Some(Trouble::Denied));
     assert_eq!(reset(&head, PersonId::new(99)).err(), Some(Trouble::Unknown));
     let card = reset(&head, teacher.id).unwrap();
@@ -514,7 +513,44 @@ fn the_head_keeps_people_and_technicians_keep_the_head() {
     // Whoever does not read the journal makes no way to read it.
     assert_eq!(it.office.disable_person(PC.into(), &technician, head.id), Err(Trouble::Denied));
     assert_eq!(reset(&technician, head.id).err(), Some(Trouble::Denied));
-    assert_eq!(add(&technician, &new("M. Faux", Role::Head, "CM2")), Err(Trouble::Denied));
+    for role in [Role::Head, Role::Officer] {
+        assert_eq!(add(&technician, &new("M. Faux", role, "CM2")), Err(Trouble::Denied), "{role}");
+    }
+}
+
+/// Where nobody has a command line, she comes and goes by the head, who is told to everybody who reads as whoever made her.
+#[test]
+fn the_head_registers_an_officer_and_that_stays_told() {
+    let it = School::new();
+    let (head, _) = it.person("M. Bernard", Role::Head, &[]);
+    let (technician, _) = it.person("Mme Petit", Role::Technician, &[]);
+    let new = Newcomer { name: "Mme Lefort".parse().unwrap(), role: Role::Officer, rooms: vec![] };
+    let card = it.office.add_person(PC.into(), &head, &new).unwrap();
+    let officer = card.person;
+    assert!(officer.role == Role::Officer && officer.has_first_secret);
+    it.office.sign_in(PC.into(), &named("Mme Lefort"), &card.secret, "").unwrap();
+    let told = || -> Vec<String> {
+        let cards = it.office.list_reader_cards().unwrap();
+        cards.iter().map(|card| format!("{}, {}: {}", card.name, card.role, card.by)).collect()
+    };
+    let hers = ["Mme Lefort, officer: M. Bernard"];
+    assert!(told().iter().any(|card| *card == hers[0]), "{:?}", told());
+    it.pass(400 * 24 * HOUR_MS);
+    assert_eq!(told(), hers, "a year later, too, and nobody else's");
+    // She changes nobody, and no technician changes her.
+    let disable = |by: &Person, id| it.office.disable_person(PC.into(), by, id);
+    assert_eq!(disable(&officer, head.id), Err(Trouble::Denied));
+    assert_eq!(disable(&technician, officer.id), Err(Trouble::Denied));
+    assert_eq!(it.office.reset_person(PC.into(), &technician, officer.id).err(), Some(Trouble::Denied));
+    let again = it.office.reset_person(PC.into(), &head, officer.id).unwrap();
+    disable(&head, officer.id).unwrap();
+    let closed = it.office.sign_in(PC.into(), &named("Mme Lefort"), &again.secret, "");
+    assert_eq!(closed, Err(Trouble::Wrong));
+    assert_eq!(told(), hers, "for thirty days more: she may have read until now");
+    let acts = it.store().waiting_person_acts(99).unwrap();
+    let by_head: Vec<_> =
+        acts.iter().filter(|it| it.act.author == head.name).map(|it| it.act.deed.as_str()).collect();
+    assert_eq!(by_head, ["add-person", "reset-person", "disable-person"]);
 }
 
 #[test]

@@ -124,7 +124,7 @@ fn who_lacks_a_telephone_is_asked_for_one_and_another_takes_it_away() {
     assert!(known.has_telephone && !lacks(&known));
     let refused = office.take_telephone(PC.into(), &teacher, &typed).err();
     assert_eq!(refused, Some(Trouble::Denied));
-    assert_eq!(office.remove_telephone(PC.into(), &head, known.id), Err(Trouble::Denied));
+    assert_eq!(office.remove_telephone(PC.into(), &teacher, known.id), Err(Trouble::Denied));
     assert_eq!(office.remove_telephone(PC.into(), &known, known.id), Err(Trouble::Denied), "her own");
     office.remove_telephone(PC.into(), &other, known.id).unwrap();
     assert_eq!(office.enter(PC.into(), &token, true), Ok(None));
