@@ -98,6 +98,14 @@ impl Prompt {
             Self::Failed => (ConsoleText::ResetFailed, ""),
         }
     }
+
+    /// Whether the key begins the word while the screen says what became of the one before.
+    pub(super) fn is_open_again(&self) -> bool {
+        match self {
+            Self::Wrong | Self::Failed => true,
+            Self::Closed | Self::Typing(..) | Self::Ordered(_) => false,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -137,6 +145,7 @@ mod tests {
         assert_eq!(prompt, Prompt::Closed);
         assert!(!press(&mut prompt, "R\r"));
         assert_eq!(prompt.tell().0, ConsoleText::ResetWrong);
+        assert!(prompt.is_open_again());
         assert!(!press(&mut prompt, "Reffqc"));
         assert_eq!(
             prompt.tell(),

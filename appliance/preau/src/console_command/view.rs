@@ -89,7 +89,10 @@ impl View<'_> {
         let (head, mut said) = (self.head(columns), self.say(columns));
         let (told, typed) = self.prompt.tell();
         let tone = if *self.prompt == Prompt::Closed { Tone::Plain } else { Tone::Strong };
-        let foot = paragraph(tone, &format!("{} {typed}", told.say()), columns);
+        let mut foot = paragraph(tone, &format!("{} {typed}", told.say()), columns);
+        if self.prompt.is_open_again() {
+            foot.extend(paragraph(Tone::Plain, &ConsoleText::ResetHint.say(), columns));
+        }
         said.truncate(rows.saturating_sub(head.len() + foot.len() + ROWS_EMPTY).max(1));
         let mut composed = vec![blank()];
         composed.extend(head);
@@ -230,6 +233,23 @@ mod tests {
         let text = rows.iter().map(|row| row.text.as_str()).collect::<Vec<_>>().join(" ");
         assert!(text.contains("l'École a perdu le coeur") && text.contains("EFFACER"), "{text}");
         assert!(text.ends_with("EFF") && text.contains("?"), "{text}");
+    }
+
+    #[test]
+    fn after_a_word_that_did_nothing_the_key_is_named_again() {
+        let (screen, hint) = (screen(50), "Touche R : effacer");
+        for (prompt, outcome, is_named) in [
+            (Prompt::Closed, "Touche R", true),
+            (Prompt::Wrong, "Rien n'a été effacé.", true),
+            (Prompt::Failed, "L'effacement n'a pas eu lieu.", true),
+            (Prompt::Typing(String::new(), 0), "Tapez EFFACER", false),
+            (Prompt::Ordered(0), "efface tout", false),
+        ] {
+            let rows = View { screen: Some(&screen), prompt: &prompt }.compose((80, 25));
+            let text = rows.iter().map(|row| row.text.as_str()).collect::<Vec<_>>().join("\n");
+            assert!(text.contains(outcome) && text.contains(hint) == is_named, "{prompt:?}: {text}");
+            assert!(rows.len() <= 25, "{prompt:?}");
+        }
     }
 
     #[test]

@@ -222,6 +222,7 @@ fn reset(
     wait_for_words(machine, IDLE, SOON)?;
     technician.monitor.press_each(&["r", "e", "f", "f", "q", "c", "e", "ret"])?;
     wait_for_words(machine, NOTHING_ERASED, SOON)?;
+    wait_for_words(machine, IDLE, SOON)?;
     // The word without its beginning is none either.
     technician.monitor.press("esc")?;
     technician.monitor.press_each(&WORD)?;
