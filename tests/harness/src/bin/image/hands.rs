@@ -116,7 +116,8 @@ pub(crate) fn run(image: &Path) -> Result<()> {
     machine.inside(MARK)?;
     try_keys(&mut machine, &mut technician)?;
     restart_in_order(&mut machine, &mut technician, &lab)?;
-    reset(&mut machine, &mut technician, &lab, &nonsense, &disk)
+    reset(&mut machine, &mut technician, &lab, &nonsense, &disk)?;
+    restart_after_reset(&mut machine, &mut technician, &lab)
 }
 
 /// A stick that is no good is told in words, on the screen and on the page; nothing is lost.
@@ -262,6 +263,18 @@ fn reset(
     machine.inside("sync")?;
     ensure!(!is_on_disk(disk, &before.piece)?, "the key of before still lies on the disk");
     println!("the key of before   opens nothing, and is nowhere on the disk");
+    Ok(())
+}
+
+/// The word was for one start: the next one forgets nothing of what the box has kept since.
+fn restart_after_reset(machine: &mut Booted<'_>, technician: &mut Technician, lab: &Lab) -> Result<()> {
+    let (boot, volume) = (machine.inside(BOOT_ID)?, Volume::look(machine)?);
+    technician.monitor.press("ctrl-alt-delete")?;
+    wait_for_start(machine, &boot)?;
+    machine.wait("an answer", START_WITHIN, |_| answers(&lab.pc2))?;
+    machine.settle()?;
+    ensure!(Volume::look(machine)? == volume, "the start after the next one has erased it once more");
+    println!("another start       forgets nothing");
     Ok(())
 }
 
