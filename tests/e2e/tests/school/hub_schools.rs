@@ -13,7 +13,7 @@ use model::Timestamp;
 use replication::SchoolRequest;
 use system::clock::monotonic;
 
-use crate::hub::{Hub, School, configuration, preau, sealed_at, text};
+use crate::hub::{Hub, School, by_hand, configuration, preau, sealed_at, text};
 use crate::hub_api::{ask, credentials};
 use crate::sealing::visit;
 
@@ -38,7 +38,7 @@ fn open<'lab>(lab: &'lab Lab, site: &str) -> Result<Appliance<'lab>> {
 }
 
 fn box_says(appliance: &Appliance<'_>, arguments: &[&str]) -> Result<Output> {
-    preau(&[arguments, &["--data", &text(appliance.data())?]].concat())
+    by_hand(|| preau(&[arguments, &["--data", &text(appliance.data())?]].concat()))
 }
 
 fn status(lab: &Lab, site: &str) -> Result<String> {

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use harness::{Appliance, Lab, Output, PC1_MAC, WIFI_WITHOUT_RADIO, usual_configuration, wait_until};
 use system::clock::monotonic;
 
-use crate::hub::{Hub, School, configuration, files_at, preau, text};
+use crate::hub::{Hub, School, by_hand, configuration, files_at, preau, text};
 use crate::people::{AUTHORITY, Browser, add};
 use crate::sealing::visit;
 
@@ -58,7 +58,7 @@ fn states_at(hub: &Hub) -> Result<Vec<Vec<u8>>> {
 }
 
 fn box_says(data: &Path, arguments: &[&str]) -> Result<Output> {
-    preau(&[arguments, &["--data", &text(data)?]].concat())
+    by_hand(|| preau(&[arguments, &["--data", &text(data)?]].concat()))
 }
 
 fn refused(said: &Output, expected: &str) -> Result<()> {
