@@ -80,6 +80,8 @@ fn an_access_point_is_adopted_by_plugging_it_in() -> Result<()> {
     let _running = lab.tablet.start("access-point", &[program, "10.77.0.13:443", password.trim(), &state])?;
     let show = "openssl s_client -connect 10.77.0.13:443 </dev/null 2>/dev/null | openssl x509 -outform der > openwrt/etc/uhttpd.crt";
     wait_until("its certificate", || Ok(lab.tablet.shell(show)?.is_success()))?;
+    // It answers a moment before it has written down what is on its flash.
+    wait_until("its flash", || Ok(root.join("flash").exists()))?;
     ensure!(
         flash(&root)?.contains("sending [\"default_radio0\"]"),
         "as the factory left it: {}",
