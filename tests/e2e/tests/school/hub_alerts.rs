@@ -10,7 +10,8 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use harness::preau_binary;
+use harness::{preau_binary, wait_until};
+use hub::register::history::History as _;
 use hub::register::sqlite::SqliteRegister;
 use hub::register::{Fingerprint, NewBox, NewCode, Register as _};
 use model::Timestamp;
@@ -19,6 +20,8 @@ use serde_json::Value;
 use system::clock::now;
 
 const DAY_MS: i64 = 86_400_000;
+/// More than there are.
+const ALERTS_MAX: u32 = 9;
 /// A call comes within a second of the hub's start; a loaded machine takes longer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -171,6 +174,11 @@ fn a_school_that_turns_red_is_told_of_once_and_measured() -> Result<()> {
     {
         ensure!(figures.contains(line), "{line}: {figures}");
     }
+    // Whoever was told is noted once that was heard: a hub that ends before tells it again, as it should.
+    wait_until("the note that people were told", || {
+        let alerts = register.alerts(ALERTS_MAX)?;
+        Ok(!alerts.is_empty() && alerts.iter().all(|alert| alert.is_sent))
+    })?;
     drop(hub);
 
     // Another start looks again: at this school first, of which there is nothing new.
