@@ -154,7 +154,11 @@ fn pupils_open_a_file_of_the_commune_with_the_line_down() -> Result<()> {
     curl(&lab.pc1, &["--cacert", &own, &format!("https://{ENT}/lecon/1.html")])?;
     lab.internet.shell(CUT)?.success()?;
     let home = || curl(&lab.pc1, &["http://preau.lan/"]);
-    wait_until("the film on the home page", || Ok(home()?.contains("Le volcan")))?;
+    // The box looks at what has come now and then: both may not be seen at once.
+    wait_until("both on the home page", || {
+        let home = home()?;
+        Ok(home.contains("Le volcan") && home.contains("La page"))
+    })?;
     let (url, active) = (find(&home()?, "/volcan.mp4")?, find(&home()?, "/page.html")?);
     let got = lab.pc1.directory().join("volcan.mp4");
     curl(&lab.pc1, &["--output", &text(&got)?, &url])?;
