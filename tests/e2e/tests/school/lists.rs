@@ -1,11 +1,17 @@
 //! The list in force: replaced while the box runs, and kept when its file is spoilt.
 
 use anyhow::Result;
-use harness::{APPLIANCE_IPV4, Lab, Machine, wait_until};
+use harness::{APPLIANCE_IPV4, Appliance, Lab, Machine, wait_until};
 
 fn is_refused(client: &Machine, name: &str) -> Result<bool> {
     let question = ["dig", "+time=3", "+tries=1", &format!("@{APPLIANCE_IPV4}"), name];
     Ok(client.run(&question)?.stdout.contains("EDE: 15 (Blocked)"))
+}
+
+/// How often the box has told that the list's file is none that can be put in force.
+fn refusals(appliance: &Appliance<'_>) -> Result<usize> {
+    let log = appliance.log()?;
+    Ok(log.matches("the compiled list is refused").count() + log.matches("the compiled list is gone").count())
 }
 
 #[test]
@@ -26,8 +32,10 @@ fn a_spoilt_list_changes_nothing_now_or_at_the_next_start() -> Result<()> {
     let mut appliance = lab.start_appliance()?;
     let file = appliance.data().join("lists.idx");
     for spoil in ["truncate -s -1", "truncate -s 0", "cp /bin/sh", "rm"] {
+        let before = refusals(&appliance)?;
         // Written over in place, as a careless copy does.
         lab.appliance.shell(&format!("{spoil} {}", file.display()))?.success()?;
+        wait_until("the box to look at it", || Ok(refusals(&appliance)? > before))?;
         assert!(is_refused(&lab.pc1, "casino.example")?, "after {spoil}");
         appliance.stop()?;
         appliance.start()?;
