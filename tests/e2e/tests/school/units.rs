@@ -104,8 +104,10 @@ fn two_capabilities_are_enough() -> Result<()> {
 
     wait_until("open services", || Ok(appliance.log()?.contains("services are open")))?;
     let _doors = open_doors(&lab.internet, &["9993"])?;
-    let said = knock(&lab.pc1, "tcp", &["198.51.100.10:9993".to_owned()])?;
-    assert_eq!(said, ["tcp 198.51.100.10:9993: port 9993"]);
+    wait_until("the passage", || {
+        let said = knock(&lab.pc1, "tcp", &["198.51.100.10:9993".to_owned()])?;
+        Ok(said == ["tcp 198.51.100.10:9993: port 9993"])
+    })?;
     let said = knock(&lab.pc2, "udp", &["198.51.100.10:443".to_owned()])?;
     assert_eq!(said, ["udp 198.51.100.10:443: refused"]);
     for (device, record) in [("CM2-01", "\"service\""), ("CM2-02", "\"udp\"")] {
