@@ -56,18 +56,13 @@ fn has_way_around(run: &Run) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use selftest::{Way, Why};
 
     use super::*;
 
-    fn result(id: &str, family: Family, outcome: Outcome) -> selftest::Result {
-        selftest::Result { id: id.to_owned(), family, with: String::new(), profile: None, outcome }
-    }
-
-    fn run(started_ms: i64, state: State, is_open: bool) -> Run {
-        let fail = Outcome::Fail { why: Why::Cut, detail: String::new() };
-        let names = result("dns-tcp", Family::Names, if is_open { fail } else { Outcome::Pass });
+    /// A run of the box's own, for tests.
+    pub(crate) fn run_of(started_ms: i64, state: State, results: Vec<selftest::Result>) -> Run {
         Run {
             started_ms,
             ended_ms: None,
@@ -77,8 +72,18 @@ mod tests {
             program: "0.1.0".to_owned(),
             list_built_ms: None,
             list_lines: None,
-            results: vec![result("control", Family::Control, Outcome::Pass), names],
+            results,
         }
+    }
+
+    fn result(id: &str, family: Family, outcome: Outcome) -> selftest::Result {
+        selftest::Result { id: id.to_owned(), family, with: String::new(), profile: None, outcome }
+    }
+
+    fn run(started_ms: i64, state: State, is_open: bool) -> Run {
+        let fail = Outcome::Fail { why: Why::Cut, detail: String::new() };
+        let names = result("dns-tcp", Family::Names, if is_open { fail } else { Outcome::Pass });
+        run_of(started_ms, state, vec![result("control", Family::Control, Outcome::Pass), names])
     }
 
     #[test]

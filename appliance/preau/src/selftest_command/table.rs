@@ -115,6 +115,7 @@ mod tests {
     };
 
     use super::*;
+    use crate::selftest_health::tests::run_of;
 
     fn targets() -> Targets {
         Targets {
@@ -166,20 +167,14 @@ mod tests {
         let find = |id: &str| attacks.iter().find(|attack| attack.id == id).unwrap();
         let open = Outcome::Fail { why: Why::Open, detail: "8.8.8.8: 198.51.100.12".to_owned() };
         let skipped = Outcome::NotTested { why: Why::NoIpv6, detail: String::new() };
+        let results = vec![
+            Result::of(find("control-https"), Outcome::Pass),
+            Result::of(find("dns-foreign"), open),
+            Result::of(find("dns-ipv6"), skipped),
+        ];
         let run = Run {
-            started_ms: 1_795_900_000_000,
             ended_ms: Some(1_795_900_012_000),
-            state: State::Finished,
-            way: Way::School,
-            school: "École".to_owned(),
-            program: "0.1.0".to_owned(),
-            list_built_ms: None,
-            list_lines: None,
-            results: vec![
-                Result::of(find("control-https"), Outcome::Pass),
-                Result::of(find("dns-foreign"), open),
-                Result::of(find("dns-ipv6"), skipped),
-            ],
+            ..run_of(1_795_900_000_000, State::Finished, results)
         };
         let mut said = Vec::new();
         show(&mut said, &run, Language::French).unwrap();

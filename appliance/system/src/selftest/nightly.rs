@@ -300,6 +300,7 @@ pub fn tell(run: &Run) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::selftest::results::tests::run as run_of;
 
     fn at(text: &str) -> Timestamp {
         Timestamp::from_unix_ms(text.parse::<jiff::Timestamp>().unwrap().as_millisecond())
@@ -310,17 +311,7 @@ mod tests {
     }
 
     fn run(started_ms: i64) -> Run {
-        Run {
-            started_ms,
-            ended_ms: Some(started_ms + 1),
-            state: State::Finished,
-            way: selftest::Way::School,
-            school: String::new(),
-            program: String::new(),
-            list_built_ms: None,
-            list_lines: None,
-            results: vec![],
-        }
+        run_of(started_ms, State::Finished)
     }
 
     #[test]

@@ -155,12 +155,13 @@ fn read(path: &Path) -> Option<Run> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use selftest::Way;
 
     use super::*;
 
-    fn run(started_ms: i64, state: State) -> Run {
+    /// A run of nothing, for tests.
+    pub(crate) fn run(started_ms: i64, state: State) -> Run {
         Run {
             started_ms,
             ended_ms: None,

@@ -1,11 +1,12 @@
 //! What the box does at its time is done at once for whoever keeps it, and the journal has who wanted it.
 
 use portal::{Chore, ChoreLine, ChoreRoom as _, ChoreState};
-use selftest::{Family, Outcome, Run, State, Way, Why};
+use selftest::{Family, Outcome, State, Why};
 
 use super::*;
 use crate::data_folder::selftest_results;
 use crate::run::chores::Chores;
+use crate::selftest_health::tests::run_of;
 
 #[test]
 fn a_chore_is_asked_for_once_it_is_on_record() {
@@ -42,27 +43,17 @@ fn the_last_self_test_that_is_over_is_told() {
     let office = open(it.folder.path(), &it.desk, &it.hand);
     assert_eq!(office.last_selftest().map(|run| run.started), Err(Trouble::Unknown));
     let results = selftest_results(it.folder.path());
-    let fail = Outcome::Fail { why: Why::Open, detail: String::new() };
-    let run = |started_ms: i64, state: State| Run {
-        started_ms,
-        ended_ms: None,
-        state,
-        way: Way::School,
-        school: "École".to_owned(),
-        program: "0.1.0".to_owned(),
-        list_built_ms: None,
-        list_lines: None,
-        results: vec![selftest::Result {
-            id: "dot".to_owned(),
-            family: Family::Encryption,
-            with: "9.9.9.9".to_owned(),
-            profile: None,
-            outcome: fail.clone(),
-        }],
+    let found = selftest::Result {
+        id: "dot".to_owned(),
+        family: Family::Encryption,
+        with: "9.9.9.9".to_owned(),
+        profile: None,
+        outcome: Outcome::Fail { why: Why::Open, detail: String::new() },
     };
     let lock = results.lock().unwrap();
-    results.keep(&lock, &run(1, State::Finished)).unwrap();
-    results.keep(&lock, &run(2, State::Running)).unwrap();
+    for (started_ms, state) in [(1, State::Finished), (2, State::Running)] {
+        results.keep(&lock, &run_of(started_ms, state, vec![found.clone()])).unwrap();
+    }
     let told = office.last_selftest().unwrap();
     assert_eq!((told.started.unix_ms(), told.counts, told.is_good), (1, [0, 1, 0], false));
     assert_eq!((told.lines[0].id.as_str(), told.lines[0].outcome), ("dot", "fail"));
