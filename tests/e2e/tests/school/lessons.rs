@@ -12,8 +12,9 @@ use super::people::{AUTHORITY, Browser, Page, add};
 const CLOSED_WITHIN_MS: i64 = 1_000;
 /// A class waits no longer, on the busiest machine.
 const AT_ONCE: Duration = Duration::from_secs(5);
-/// How often the touch is tried: of one try, a busy machine may take its share. All others have to be in time.
-const TRIES: usize = 4;
+/// How often the touch is tried: of two tries, a busy machine may take its share. All others have to be in time.
+const TRIES: usize = 6;
+const LATE_MAX: usize = 2;
 
 const ENT: &str = "encyclopedie.example";
 const OTHER: &str = "http://mediatheque.example/";
@@ -128,8 +129,8 @@ fn a_touch_closes_the_internet_on_what_runs() -> Result<()> {
         await_status(&lab.pc1, OTHER, "200")?;
     }
     times.sort_unstable();
-    let second_worst = times.iter().rev().nth(1).context("a second try")?;
-    assert!(*second_worst <= CLOSED_WITHIN_MS, "closed {times:?} ms after the touch");
+    let worst_that_counts = times.iter().rev().nth(LATE_MAX).context("the other tries")?;
+    assert!(*worst_that_counts <= CLOSED_WITHIN_MS, "closed {times:?} ms after the touch");
     Ok(())
 }
 
