@@ -9,8 +9,8 @@ use people::CodeKey;
 use serde_json::Value;
 use system::clock::now;
 
-/// A class waits no longer.
-const AT_ONCE: Duration = Duration::from_secs(3);
+/// A class waits no longer, on the busiest machine.
+const AT_ONCE: Duration = Duration::from_secs(5);
 pub(crate) const HOME: &str = "https://preau.lan";
 /// Where a device is that does not know the box's certificate.
 const PLAIN_HOME: &str = "http://preau.lan";
@@ -336,7 +336,7 @@ fn a_class_that_guesses_or_floods_is_in_nobodys_way() -> Result<()> {
         "for i in $(seq 10000); do echo 'url={PLAIN_HOME}/pourquoi'; echo 'output=/dev/null'; done > flood.conf
          flood() {{ curl --silent --cookie {} --header \"Origin: $1\" --data '{form}' --config flood.conf; }}
          flood {PLAIN_HOME} & flood http://casino.example &
-         for i in 1 2 3 4 5 6 7 8 9 10; do dig +tries=1 +time=1 +short @10.77.0.1 mediatheque.example; done
+         for i in 1 2 3 4 5 6 7 8 9 10; do dig +tries=1 +time=3 +short @10.77.0.1 mediatheque.example; done
          wait",
         flooder.jar
     );
