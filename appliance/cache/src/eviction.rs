@@ -75,6 +75,12 @@ impl Shelf {
         }
     }
 
+    /// Whether this one is to stay.
+    #[must_use]
+    pub fn is_pinned(&self, name: u128) -> bool {
+        self.pinned.contains(&name)
+    }
+
     /// Whether something of this weight can be pinned beside what is, or is pinned already.
     #[must_use]
     pub fn has_room_to_pin(&self, name: u128, weight: u64) -> bool {
@@ -298,6 +304,7 @@ mod tests {
         assert!(!gone.contains(&1) && !gone.contains(&2), "nobody used them, and they stay");
         // More than half of the room: the last one is not pinned.
         assert!(!shelf.has_room_to_pin(3, 200) && shelf.has_room_to_pin(2, 300));
+        assert!(shelf.is_pinned(2) && !shelf.is_pinned(4));
         let gone: Vec<_> = shelf.insert(3, 200).into_iter().chain(pass(&mut shelf, 1_000)).collect();
         assert!(gone.contains(&3) && !gone.contains(&1) && !gone.contains(&2));
         shelf.pin(vec![2]);

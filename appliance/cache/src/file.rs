@@ -10,7 +10,7 @@ use crate::fields;
 use crate::key::Vary;
 use crate::range::content_length;
 use crate::storability::{Exchange, Unstorable};
-use crate::stored::{Audience, Newer, Stored, keepable};
+use crate::stored::{Audience, Newer, Stored, Validity, keepable};
 use crate::terms::{TARGETS, Terms};
 
 /// The fields that are about the file, and the same for all who get it. Nothing else of one pupil's answer is kept.
@@ -76,7 +76,8 @@ pub fn judge_file(exchange: &Exchange<'_>) -> Result<Stored, Unstorable> {
     copy_file_fields(response, &mut headers);
     let (vary, audience) = (Vary::default(), Audience::Authorised);
     let terms = Terms::read(&HeaderMap::new(), &[], received);
-    Ok(Stored { status, headers, requested, received, vary, audience, terms, is_invalid: false })
+    let validity = Validity::Standing;
+    Ok(Stored { status, headers, requested, received, vary, audience, terms, validity })
 }
 
 /// Whether an answer to one who asked for the file says that it is the one that is kept: not modified, or the same tag and

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::key::{Key, Vary};
 use crate::sealing::{FileKey, KEY_BYTES};
-use crate::stored::{Audience, Stored};
+use crate::stored::{Audience, Stored, Validity};
 use crate::terms::Terms;
 
 /// What a ledger begins with.
@@ -272,7 +272,7 @@ fn read_grant(written: &WrittenGrant) -> Option<Grant> {
             received,
             vary: Vary::default(),
             audience: Audience::Authorised,
-            is_invalid: false,
+            validity: Validity::Standing,
         },
         file: written.file,
         length: written.length,

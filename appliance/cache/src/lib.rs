@@ -36,7 +36,7 @@ pub use invalidation::{invalidated, is_safe, is_same_as_head};
 pub use key::{BROWSER_CODINGS, Key, POSTER, Vary};
 pub use ledger::{GRANTS_MAX, Grant, LEDGER_BYTES_MAX, Ledger, LedgerDamage, SessionKeys};
 pub use line::{Line, PROBE_WAIT, SILENCE};
-pub use lookup::{Cause, Failure, Lookup, is_for, look_up, may_serve_stale};
+pub use lookup::{Cause, Failure, Lookup, is_for, look_up, may_serve_prepared, may_serve_stale};
 pub use plan::{NEAR_BYTES, STREAMS_MAX, Situation, Step, Stream};
 pub use range::{ContentRange, Multipart, RangeSet, Resolved, content_length, range_field};
 pub use record::{
@@ -49,7 +49,7 @@ pub use status::CacheStatus;
 pub use storability::{
     Exchange, Unstorable, is_of_person, is_personal, judge, judge_posted, wants_nothing_kept,
 };
-pub use stored::{Audience, Newer, Stored, keepable};
+pub use stored::{Audience, Newer, Stored, Validity, keepable};
 pub use terms::{TARGETS, Terms};
 pub use validator::{Validator, is_known_to_client, is_range_wanted};
 

@@ -8,7 +8,7 @@ use model::Timestamp;
 use crate::directives::{Directives, Seconds};
 use crate::fields;
 use crate::storability::is_personal;
-use crate::stored::{Audience, Stored};
+use crate::stored::{Audience, Stored, Validity};
 
 /// Codings that are told apart: browsers take some of them and not others.
 const CODINGS: [&str; 5] = ["br", "compress", "deflate", "gzip", "zstd"];
@@ -88,8 +88,23 @@ pub fn look_up<'s, S: Borrow<Stored>>(
 /// 4). `request` is the client's.
 #[must_use]
 pub fn may_serve_stale(stored: &Stored, request: &HeaderMap, failure: Failure, now: Timestamp) -> bool {
+    stored.validity == Validity::Standing && may_be_stale(stored, request, failure, now)
+}
+
+/// Whether something that was prepared for when the server is out of reach, which it is, may be served: the same, but that a request
+/// which may have changed it takes nothing away, as long as the server was not asked. Whoever sends a form to the address of what is prepared,
+/// before the line falls, would take it from the class. RFC 9111 section 4.4 asks for the server's word first, and there is none to be had.
+/// What the server itself has withdrawn stays withdrawn.
+#[must_use]
+pub fn may_serve_prepared(stored: &Stored, request: &HeaderMap, now: Timestamp) -> bool {
+    let is_timely = stored.left_ms(now) > 0 && !stored.terms.no_cache && !Wishes::read(request).is_reload;
+    let is_served = is_timely || may_be_stale(stored, request, Failure::Disconnected, now);
+    stored.validity != Validity::Withdrawn && is_served
+}
+
+fn may_be_stale(stored: &Stored, request: &HeaderMap, failure: Failure, now: Timestamp) -> bool {
     let terms = &stored.terms;
-    if terms.must_revalidate || terms.no_cache || stored.is_invalid || Wishes::read(request).is_reload {
+    if terms.must_revalidate || terms.no_cache || Wishes::read(request).is_reload {
         return false;
     }
     let stale_ms = stored.left_ms(now).min(0).unsigned_abs();
@@ -204,7 +219,7 @@ impl Wishes {
         if self.is_reload {
             return Lookup::Validate(found, Cause::Request);
         }
-        if stored.is_invalid || stored.terms.no_cache {
+        if stored.validity != Validity::Standing || stored.terms.no_cache {
             return Lookup::Validate(found, Cause::Stale);
         }
         if stored.is_fresh(now) {
@@ -290,9 +305,11 @@ mod tests {
         assert_eq!(look(&[cc("max-age=3600, no-cache")], &[], 0), "validate Stale");
         assert_eq!(look(&[cc("max-age=3600, no-cache=\"x\"")], &[], 0), "validate Stale");
         assert_eq!(look(&[("etag", "\"a\"")], &[], 0), "validate Stale");
-        let invalid = [Stored { is_invalid: true, ..stored(&[HOUR]) }];
-        let outcome = look_up(&invalid, &Method::GET, &HeaderMap::new(), at(0));
-        assert_eq!(word(&outcome), "validate Stale");
+        for validity in [Validity::Doubted, Validity::Withdrawn] {
+            let invalid = [stored(&[HOUR]).at_best(validity)];
+            let outcome = look_up(&invalid, &Method::GET, &HeaderMap::new(), at(0));
+            assert_eq!(word(&outcome), "validate Stale", "{validity:?}");
+        }
     }
 
     /// RFC 9111 section 5.2.1.
@@ -452,5 +469,32 @@ mod tests {
             check(&lines, &[], Failure::Disconnected, 61, false);
             check(&lines, &[], Failure::Status, 61, false);
         }
+    }
+
+    #[test]
+    fn what_is_prepared_is_not_taken_away_by_a_form() {
+        let check = |response: &str, validity, request: &[(&str, &str)], after_s, expected: bool| {
+            let known = stored(&[cc(response)]).at_best(validity);
+            let request = map(request);
+            let is_served = may_serve_prepared(&known, &request, at(after_s));
+            assert_eq!(is_served, expected, "{response} {validity:?} {request:?} {after_s}");
+            // What is not prepared is served only where nothing speaks against it.
+            let is_stale_served = may_serve_stale(&known, &request, Failure::Disconnected, at(after_s));
+            assert!(!is_stale_served || validity == Validity::Standing, "{response} {validity:?}");
+        };
+        for after_s in [0, 90_000] {
+            check("max-age=60", Validity::Standing, &[], after_s, true);
+            check("max-age=60", Validity::Doubted, &[], after_s, true);
+            check("max-age=60", Validity::Withdrawn, &[], after_s, false);
+            check("max-age=60, no-cache", Validity::Doubted, &[], after_s, false);
+            check("max-age=60", Validity::Doubted, &[cc("no-cache")], after_s, false);
+        }
+        // It may be served without asking until then, and not a second longer.
+        for strict in ["max-age=60, must-revalidate", "s-maxage=60"] {
+            check(strict, Validity::Doubted, &[], 59, true);
+            check(strict, Validity::Doubted, &[], 60, false);
+        }
+        check("max-age=60, stale-if-error=30", Validity::Doubted, &[], 90, true);
+        check("max-age=60, stale-if-error=30", Validity::Doubted, &[], 91, false);
     }
 }

@@ -7,7 +7,7 @@ use model::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::key::{Key, Vary};
-use crate::stored::{Audience, Stored};
+use crate::stored::{Audience, Stored, Validity};
 use crate::terms::Terms;
 
 /// What a record begins with.
@@ -68,7 +68,8 @@ struct WrittenHead {
     received_ms: i64,
     vary: Vec<(String, Option<Vec<u8>>)>,
     is_for_everyone: bool,
-    is_invalid: bool,
+    /// 0, 1 or 2: [`write_validity`].
+    validity: u8,
     body: u64,
     length: u64,
 }
@@ -125,7 +126,7 @@ fn write_head(kept: &Kept) -> WrittenHead {
         received_ms: stored.received.unix_ms(),
         vary: vary.collect(),
         is_for_everyone: stored.audience == Audience::Everyone,
-        is_invalid: stored.is_invalid,
+        validity: write_validity(stored.validity),
         body: *body,
         length: *length,
     }
@@ -147,9 +148,28 @@ fn read_head(written: &WrittenHead, targets: &[HeaderName]) -> Option<Kept> {
         received,
         vary: Vary { fields: vary.collect::<Option<_>>()? },
         audience: if written.is_for_everyone { Audience::Everyone } else { Audience::Anonymous },
-        is_invalid: written.is_invalid,
+        validity: read_validity(written.validity)?,
     };
     Some(Kept { stored, body: written.body, length: written.length })
+}
+
+/// 1 is what an earlier box wrote of everything that was not to be used without asking: nothing is known of it that would let it
+/// be used.
+fn write_validity(validity: Validity) -> u8 {
+    match validity {
+        Validity::Standing => 0,
+        Validity::Withdrawn => 1,
+        Validity::Doubted => 2,
+    }
+}
+
+fn read_validity(written: u8) -> Option<Validity> {
+    match written {
+        0 => Some(Validity::Standing),
+        1 => Some(Validity::Withdrawn),
+        2 => Some(Validity::Doubted),
+        _ => None,
+    }
 }
 
 /// Where the bytes of a body's block are in its file, its checksum included. `length` is that of the body, where it is known.
@@ -211,7 +231,7 @@ mod tests {
         let other = Stored {
             vary: Vary::of(&head.headers, &HeaderMap::new()).unwrap(),
             audience: Audience::Anonymous,
-            is_invalid: true,
+            validity: Validity::Withdrawn,
             status: StatusCode::NOT_FOUND,
             ..head
         };
@@ -227,7 +247,13 @@ mod tests {
         let (key, kept) = samples();
         let bytes = write_record(&key, &kept);
         assert_eq!(read_record(&bytes, &[]).unwrap(), (key.clone(), kept));
-        assert_eq!(read_record(&write_record(&key, &[]), &[]).unwrap(), (key, vec![]));
+        assert_eq!(read_record(&write_record(&key, &[]), &[]).unwrap(), (key.clone(), vec![]));
+        for validity in [Validity::Standing, Validity::Doubted, Validity::Withdrawn] {
+            let stored = Stored { validity, ..kept[0].stored.clone() };
+            let kept = vec![Kept { stored, body: 7, length: 1 }];
+            assert_eq!(read_record(&write_record(&key, &kept), &[]).unwrap().1, kept);
+        }
+        assert_eq!(read_validity(3), None);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::directives::Directives;
 use crate::fields;
 use crate::key::{Key, Vary};
 use crate::range::ContentRange;
-use crate::stored::{Audience, Stored, keepable};
+use crate::stored::{Audience, Stored, Validity, keepable};
 use crate::terms::Terms;
 use crate::validator::Validator;
 
@@ -127,7 +127,8 @@ pub fn judge(exchange: &Exchange<'_>, targets: &[HeaderName]) -> Result<Stored, 
     if terms.lifetime_s.unwrap_or(0) == 0 && Validator::of(&headers).is_none() {
         return Err(Unstorable::Useless);
     }
-    Ok(Stored { status, headers, requested, received, vary, audience, terms, is_invalid: false })
+    let validity = Validity::Standing;
+    Ok(Stored { status, headers, requested, received, vary, audience, terms, validity })
 }
 
 /// Judges an answer to POST. It is kept for those who ask by GET where it says itself, in one line of `Content-Location`, that it is

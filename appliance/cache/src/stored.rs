@@ -37,8 +37,19 @@ pub struct Stored {
     pub audience: Audience,
     /// What it says about its being kept.
     pub terms: Terms,
-    /// Not to be used without asking any more (RFC 9111 section 4.4).
-    pub is_invalid: bool,
+    /// Whether it may be used without asking.
+    pub validity: Validity,
+}
+
+/// Whether a stored response may be used without asking (RFC 9111 section 4.4), the best first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Validity {
+    /// Nothing speaks against it but its age.
+    Standing,
+    /// A request that may have changed it was answered since, or one client was told of another one: the server has to be asked.
+    Doubted,
+    /// The server has said that it is gone, or not for all any more.
+    Withdrawn,
 }
 
 impl Stored {
@@ -76,7 +87,7 @@ impl Stored {
     /// Whether it is fresh (RFC 9111 section 4.2).
     #[must_use]
     pub fn is_fresh(&self, now: Timestamp) -> bool {
-        !self.is_invalid && self.left_ms(now) > 0
+        self.validity == Validity::Standing && self.left_ms(now) > 0
     }
 
     /// What it can be compared by.
@@ -123,8 +134,15 @@ impl Stored {
         let terms = Terms::read(&headers, targets, newer.received);
         let (requested, received) = (newer.requested, newer.received);
         // What was for all, and is said to be so no more, is for whom the server says so each time.
-        let is_invalid = terms.private || (terms.no_store && !terms.must_understand);
-        Self { headers, terms, requested, received, is_invalid, ..self.clone() }
+        let is_taken_back = terms.private || (terms.no_store && !terms.must_understand);
+        let validity = if is_taken_back { Validity::Withdrawn } else { Validity::Standing };
+        Self { headers, terms, requested, received, validity, ..self.clone() }
+    }
+
+    /// The same, which is worth no more than this.
+    #[must_use]
+    pub fn at_best(&self, validity: Validity) -> Self {
+        Self { validity: self.validity.max(validity), ..self.clone() }
     }
 }
 
@@ -216,7 +234,7 @@ pub(crate) mod tests {
             requested: START,
             received: START,
             audience: Audience::Everyone,
-            is_invalid: false,
+            validity: Validity::Standing,
         }
     }
 
@@ -260,7 +278,11 @@ pub(crate) mod tests {
         check(&[("cache-control", "max-age=0")], at(0), false);
         // A clock that was set back tells nothing.
         check(&[minute], at(-1), false);
-        assert!(!Stored { is_invalid: true, ..stored(&[minute]) }.is_fresh(at(0)));
+        for validity in [Validity::Doubted, Validity::Withdrawn] {
+            assert!(!stored(&[minute]).at_best(validity).is_fresh(at(0)), "{validity:?}");
+        }
+        let withdrawn = stored(&[minute]).at_best(Validity::Withdrawn);
+        assert_eq!(withdrawn.at_best(Validity::Doubted).validity, Validity::Withdrawn);
         assert_eq!(stored(&[minute]).left_ms(at(90)), -30_000);
         let shown = stored(&[minute]).present(7_000);
         assert_eq!(shown, map(&[minute, ("date", "Wed, 01 Jan 2020 00:00:00 GMT"), ("age", "7")]));
@@ -295,7 +317,7 @@ pub(crate) mod tests {
             ("x-changed", "old"),
             ("x-changed", "older"),
         ]);
-        let old = Stored { is_invalid: true, ..old };
+        let old = old.at_best(Validity::Doubted);
         let newer = map(&[
             ("cache-control", "max-age=3600"),
             ("etag", "W/\"a\""),
@@ -332,7 +354,7 @@ pub(crate) mod tests {
             let headers = map(&[("cache-control", said)]);
             let newer = Newer { headers: &headers, requested: at(1), received: at(1) };
             let updated = old.update(&newer, &[]);
-            assert_eq!(updated.is_invalid, is_taken_back, "{said}");
+            assert_eq!(updated.validity == Validity::Withdrawn, is_taken_back, "{said}");
             assert_eq!(updated.is_fresh(at(2)), !is_taken_back, "{said}");
         }
     }

@@ -13,6 +13,7 @@ mod caching;
 mod connection;
 mod cut;
 mod distrust;
+mod doubt;
 mod errand;
 mod exchange;
 mod favourites;

@@ -5,10 +5,11 @@ use std::io;
 use std::ops::RangeInclusive;
 use std::os::unix::fs::FileExt as _;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use cache::{BLOCK_BYTES, FileKey, Sealing, Situation, Span, SpanMap, Step};
+use model::Mac;
 use ring::digest;
 use rustix::io::{ReadWriteFlags, preadv2};
 use tokio::sync::watch;
@@ -36,6 +37,10 @@ pub(crate) struct Body {
     changes: watch::Sender<()>,
     /// Of those who watch it, so many do not read: they wait for its end alone.
     waiting: AtomicUsize,
+    /// The device that had it brought, or read it first.
+    reader: OnceLock<Mac>,
+    /// Whether others have read it, or nobody knows who did.
+    is_shared: AtomicBool,
 }
 
 #[derive(Default)]
@@ -144,7 +149,8 @@ impl Body {
 
     fn new(number: u64, file: File, sealing: Sealing, length: Option<u64>, is_divisible: bool) -> Arc<Self> {
         let state = Mutex::new(State { length, ..State::default() });
-        let [is_divisible, keeps_parts, is_stock_taken] = [is_divisible, false, true].map(AtomicBool::new);
+        let [is_divisible, keeps_parts, is_stock_taken, is_shared] =
+            [is_divisible, false, true, false].map(AtomicBool::new);
         let changes = watch::Sender::default();
         let identity = NEXT.fetch_add(1, Ordering::Relaxed);
         Arc::new(Self {
@@ -158,6 +164,8 @@ impl Body {
             state,
             changes,
             waiting: AtomicUsize::new(0),
+            reader: OnceLock::new(),
+            is_shared,
         })
     }
 
@@ -187,6 +195,29 @@ impl Body {
     /// What it is told from all others by that are in memory, or were.
     pub(super) fn identity(&self) -> u64 {
         self.identity
+    }
+
+    /// A device has it brought, or reads it.
+    pub(crate) fn note_reader(&self, device: Mac) {
+        let first = *self.reader.get_or_init(|| device);
+        if first != device && !self.is_shared() {
+            self.note_shared();
+        }
+    }
+
+    /// It is not one device's alone.
+    pub(super) fn note_shared(&self) {
+        self.is_shared.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it is not one device's alone.
+    pub(super) fn is_shared(&self) -> bool {
+        self.is_shared.load(Ordering::Relaxed)
+    }
+
+    /// The device that had it brought, or read it first.
+    pub(super) fn reader(&self) -> Option<Mac> {
+        self.reader.get().copied()
     }
 
     pub(crate) fn is_divisible(&self) -> bool {

@@ -5,7 +5,7 @@ use std::io::Read as _;
 use std::sync::{Mutex, PoisonError};
 
 use ::http::{StatusCode, header};
-use cache::{Audience, Key, Span, Stored};
+use cache::{Audience, Key, Span, Stored, Validity};
 use flate2::read::GzDecoder;
 
 use super::body::Body;
@@ -93,7 +93,8 @@ pub(super) fn page_of(key: &Key, stored: &Stored, body: &Body, title: Option<Str
     let is_page = kind.starts_with("text/html");
     let is_opened = is_page || DOCUMENTS.iter().any(|document| kind.starts_with(document));
     let is_for_all = stored.audience == Audience::Everyone && stored.status == StatusCode::OK;
-    let is_served = !(stored.terms.must_revalidate || stored.terms.no_cache || stored.is_invalid);
+    let is_strict = stored.terms.must_revalidate || stored.terms.no_cache;
+    let is_served = !is_strict && stored.validity == Validity::Standing;
     let is_plain = path.len() <= PATH_BYTES_MAX && !path.starts_with("//") && !path.contains(['?', '\\']);
     if !(is_opened && is_for_all && is_served && is_plain) {
         return None;

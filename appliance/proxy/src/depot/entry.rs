@@ -1,6 +1,7 @@
 //! What is kept of one key.
 
 use std::borrow::Borrow;
+use std::cmp::Reverse;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ::http::HeaderMap;
@@ -80,11 +81,7 @@ impl Entry {
         let (mut replaced, kept): (Vec<_>, Vec<_>) = objects.drain(..).partition(is_replaced);
         *objects = kept;
         if objects.len() >= VARIANTS_MAX {
-            // The oldest, but not what this one may not take the place of yet, nor what most browsers say: somebody who says what
-            // nobody else does would push out what the class gets, and what is prepared for it.
-            let is_odd = |other: &Object| !is_alike(other) && !other.stored.vary.is_usual();
-            let odd = objects.iter().position(is_odd);
-            let place = odd.or_else(|| objects.iter().position(|other| !is_alike(other))).unwrap_or(0);
+            let place = find_leaving(&objects, &object);
             replaced.push(objects.remove(place));
         }
         objects.push(object);
@@ -111,7 +108,9 @@ impl Entry {
     pub(super) fn update(&self, known: &Object, mut stored: Stored) -> Option<Object> {
         let mut objects = self.lock();
         let object = objects.iter_mut().find(|object| Arc::ptr_eq(&object.body, &known.body))?;
-        stored.is_invalid |= object.stored.is_invalid && !known.stored.is_invalid;
+        if object.stored.validity > known.stored.validity {
+            stored.validity = stored.validity.max(object.stored.validity);
+        }
         object.stored = Arc::new(stored);
         Some(object.clone())
     }
@@ -170,4 +169,23 @@ impl Entry {
         // Objects come and go whole.
         self.objects.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Which of so many variants leaves for another one: the oldest, but none that this one may not take the place of yet, nor what most
+/// browsers say. First one that nobody but the device has read that this one is for, then one of those of the device that has most of
+/// such: somebody who says what nobody else does would push out what the class gets.
+fn find_leaving(objects: &[Object], new: &Object) -> usize {
+    let is_other = |other: &Object| other.stored.vary != new.stored.vary;
+    let is_odd = |other: &Object| is_other(other) && !other.stored.vary.is_usual();
+    let is_of_one = |other: &Object| is_odd(other) && !other.body.is_shared();
+    let is_own = |other: &Object| is_of_one(other) && other.body.reader() == new.body.reader();
+    let count_alike = |one: &Object| {
+        let is_alike = |other: &&Object| is_of_one(other) && other.body.reader() == one.body.reader();
+        objects.iter().filter(is_alike).count()
+    };
+    let of_one = objects.iter().enumerate().filter(|(_, other)| is_of_one(other));
+    let crowding = of_one.max_by_key(|(place, other)| (count_alike(other), Reverse(*place)));
+    let own = objects.iter().position(is_own).or_else(|| crowding.map(|(place, _)| place));
+    let odd = own.or_else(|| objects.iter().position(is_odd));
+    odd.or_else(|| objects.iter().position(is_other)).unwrap_or(0)
 }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use cache::{Key, Sealing};
+use cache::{Key, Sealing, Validity};
 use tokio::task::spawn_blocking;
 
 use super::entry::Object;
-use super::stock::{Depot, OBJECT_BYTES_MIN};
+use super::stock::{Depot, EntryHandle, OBJECT_BYTES_MIN};
 
 impl Depot {
     /// Has these stay, and nothing else: the first ones where they are too much.
@@ -17,6 +17,17 @@ impl Depot {
     /// Has this stay as well, until it is said anew what stays.
     pub(crate) fn pin_also(&self, key: &Key) {
         self.lock_shelf().pin_also(Self::name(key));
+    }
+
+    /// Whether this is to stay: somebody has had it prepared.
+    pub(crate) fn is_pinned(&self, key: &Key) -> bool {
+        self.lock_shelf().is_pinned(Self::name(key))
+    }
+
+    /// Whether something of a key may have been changed, and the server not asked since.
+    pub(crate) async fn is_doubted(&self, key: &Key) -> bool {
+        let objects = self.find(key).await.as_ref().map(EntryHandle::objects).unwrap_or_default();
+        objects.iter().any(|object| object.stored.validity == Validity::Doubted)
     }
 
     /// Whether something of this length can be pinned beside the rest.

@@ -11,8 +11,8 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use cache::{Key, Stored};
-use model::Timestamp;
+use cache::{Key, Stored, Validity};
+use model::{Mac, Timestamp};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 
@@ -139,8 +139,8 @@ impl Depot {
         if !self.changes.is_changed(entry.name, asked.since) {
             return object;
         }
-        let invalid = Stored { is_invalid: true, ..(*object.stored).clone() };
-        entry.update(&object, invalid).unwrap_or(object)
+        let doubted = object.stored.at_best(Validity::Doubted);
+        entry.update(&object, doubted).unwrap_or(object)
     }
 
     /// A place among the answers that are noted while they pass.
@@ -150,13 +150,21 @@ impl Depot {
 
     /// Keeps what a change was answered with, all of which has come, unless there was another one since, or somebody has asked for
     /// it meanwhile: whoever posted may have taken long to read.
-    pub(crate) async fn keep_posted(&self, key: &Key, stored: Stored, bytes: &[u8], change: Change) {
+    /// `poster` is the device of that one.
+    pub(crate) async fn keep_posted(
+        &self,
+        key: &Key,
+        stored: Stored,
+        bytes: &[u8],
+        change: Change,
+        poster: Option<Mac>,
+    ) {
         let name = Self::name(key);
         if !self.changes.is_last(name, change) || self.has_newer(key, &stored).await {
             return;
         }
         let length = u64::try_from(bytes.len()).ok();
-        let arrival = self.receive(key, stored, length, Succession::OnceWhole, None).await;
+        let arrival = self.receive(key, stored, length, Succession::OnceWhole, None, poster).await;
         let Some(Arrival { entry, object, place: _place }) = arrival else { return };
         // From here on a change marks this response as it does those before it.
         let stream = object.body.begin(0, None).filter(|_| self.changes.is_last(name, change));
@@ -190,7 +198,9 @@ impl Depot {
     /// Whether the server was asked for the same after it had said this.
     async fn has_newer(&self, key: &Key, stored: &Stored) -> bool {
         let objects = self.find(key).await.map(|entry| entry.objects()).unwrap_or_default();
-        let is_newer = |other: &Stored| !other.is_invalid && other.requested >= stored.received;
+        let is_newer = |other: &Stored| {
+            other.validity == Validity::Standing && other.requested >= stored.received
+        };
         let vary = stored.vary.clone().of_anybody();
         let is_same = |other: &Stored| other.vary.clone().of_anybody() == vary;
         objects.iter().any(|other| is_same(&other.stored) && is_newer(&other.stored))

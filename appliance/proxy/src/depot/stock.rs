@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use access::Clock;
-use cache::{Kept, Key, Shelf, Stored};
-use model::Timestamp;
+use cache::{Kept, Key, Shelf, Stored, Validity};
+use model::{Mac, Timestamp};
 use quick_cache::sync::Cache;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -232,7 +232,7 @@ impl Depot {
     }
 
     /// Room for a response that is about to come. `None` where there is none: it is then passed on, and not kept.
-    /// `asked`: when, where a change since then makes it invalid.
+    /// `asked`: when, where a change since then makes it invalid. `reader`: the device that wants it; `None` where the box does.
     pub(crate) async fn receive(
         &self,
         key: &Key,
@@ -240,6 +240,7 @@ impl Depot {
         length: Option<u64>,
         succession: Succession,
         asked: Option<Moment>,
+        reader: Option<Mac>,
     ) -> Option<Arrival> {
         let name = Self::name(key);
         let place = self.take_place(length)?;
@@ -250,6 +251,10 @@ impl Depot {
             .inspect_err(|error| tracing::warn!(%error, "the ENT's cache has no room on the disk"))
             .ok()?;
         let body = Body::arriving(number, file, length, is_divisible);
+        match reader {
+            Some(device) => body.note_reader(device),
+            None => body.note_shared(),
+        }
         let object = Object { stored: Arc::new(stored), body };
         let found = self.find(key).await.map(|EntryHandle(entry)| entry);
         let (entry, replaced) = {
@@ -328,10 +333,10 @@ impl Depot {
         updated
     }
 
-    /// Nothing of a key is used any more without asking (RFC 9111 section 4.4).
-    pub(crate) async fn invalidate(&self, key: &Key) {
+    /// Nothing of a key is worth more than this any more: it is not used without asking (RFC 9111 section 4.4).
+    pub(crate) async fn invalidate(&self, key: &Key, validity: Validity) {
         if let Some(EntryHandle(entry)) = self.find(key).await {
-            entry.update_all(|stored| Stored { is_invalid: true, ..stored.clone() });
+            entry.update_all(|stored| stored.at_best(validity));
             self.write(&entry).await;
         }
     }
@@ -427,7 +432,10 @@ fn open(disk: &Disk, name: u128, kept: Kept) -> Option<Object> {
     let Kept { stored, body, length } = kept;
     let file = disk.find(name, body, length)?;
     let is_divisible = is_divisible(&stored);
-    Some(Object { stored: Arc::new(stored), body: Body::whole(body, file, length, is_divisible) })
+    let body = Body::whole(body, file, length, is_divisible);
+    // Who has read it before is not known.
+    body.note_shared();
+    Some(Object { stored: Arc::new(stored), body })
 }
 
 /// The same of a response of which a part is there.
@@ -435,7 +443,9 @@ fn open_part(disk: &Disk, name: u128, part: Kept) -> Option<Object> {
     let Kept { stored, body, length } = part;
     let file = disk.find(name, body, length)?;
     let is_divisible = is_divisible(&stored);
-    Some(Object { stored: Arc::new(stored), body: Body::part(body, file, length, is_divisible) })
+    let body = Body::part(body, file, length, is_divisible);
+    body.note_shared();
+    Some(Object { stored: Arc::new(stored), body })
 }
 
 /// Whether more of the same bytes can be asked for.

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use access::{Clock, Instant};
-use cache::{BROWSER_CODINGS, Exchange, Kept, Key, Stored, VARIANTS_MAX, Vary, judge};
+use cache::{BROWSER_CODINGS, Exchange, Kept, Key, Stored, VARIANTS_MAX, Validity, Vary, judge};
 use http::{HeaderMap, Method, StatusCode, header};
-use model::{ClockQuality, Timestamp};
+use model::{ClockQuality, Mac, Timestamp};
 use rustix::fs::inotify::{self, CreateFlags, Reader, WatchFlags};
 
 use super::disk::Disk;
@@ -122,11 +122,14 @@ fn what_is_changed_while_it_is_asked_for_stays_invalid() {
     let body = Body::whole(1, tempfile::tempfile().unwrap(), 5, true);
     let asked = Object { stored: Arc::new(stored()), body };
     let entry = Entry::new(1, key(0), vec![asked.clone()]);
-    entry.update_all(|stored| Stored { is_invalid: true, ..stored.clone() });
-    let told = entry.update(&asked, stored()).unwrap();
-    assert!(told.stored.is_invalid);
+    for validity in [Validity::Doubted, Validity::Withdrawn] {
+        entry.update_all(|stored| stored.at_best(validity));
+        let told = entry.update(&asked, stored()).unwrap();
+        assert_eq!(told.stored.validity, validity);
+    }
     // Asked after the change.
-    assert!(!entry.update(&told, stored()).unwrap().stored.is_invalid);
+    let known = entry.objects().pop().unwrap();
+    assert_eq!(entry.update(&known, stored()).unwrap().stored.validity, Validity::Standing);
 }
 
 /// Somebody says in `Accept-Encoding` what nobody else does, again and again.
@@ -148,4 +151,53 @@ fn what_most_browsers_say_is_not_pushed_out_by_what_one_says() {
     let expected: Vec<u64> = (0..).filter(|number| *number != 1).take(gone.len()).collect();
     assert_eq!((gone.len(), gone), (3 * VARIANTS_MAX, expected));
     assert!(entry.has(1) && entry.objects().len() == VARIANTS_MAX);
+}
+
+/// Adds a variant for this device, by what a browser says in `Accept-Language`: its body, and the numbers of those that leave.
+fn add_variant(entry: &Entry, number: u64, language: &str, device: Mac) -> (Arc<Body>, Vec<u64>) {
+    let fields = vec![(header::ACCEPT_LANGUAGE, Some(language.as_bytes().to_vec()))];
+    let stored = Arc::new(Stored { vary: Vary { fields }, ..stored() });
+    let body = Body::arriving(number, tempfile::tempfile().unwrap(), Some(5), true);
+    body.note_reader(device);
+    let object = Object { stored, body: Arc::clone(&body) };
+    let gone = entry.add(object, Succession::AtOnce);
+    (body, gone.iter().map(|object| object.body.number()).collect())
+}
+
+/// Somebody says in `Accept-Language` what nobody else does, again and again.
+#[test]
+fn what_others_read_is_not_pushed_out_by_what_one_asks_for() {
+    let [lina, malo, rude] = [1, 2, 3].map(|last| Mac::new([2, 0, 0, 0, 0, last]));
+    let many = u64::try_from(VARIANTS_MAX).unwrap();
+    let entry = Entry::new(1, key(0), vec![]);
+    let (french, _) = add_variant(&entry, 0, "fr", lina);
+    french.note_reader(lina);
+    assert!(!french.is_shared());
+    french.note_reader(malo);
+    add_variant(&entry, 1, "de", malo);
+    let fill = |numbers: std::ops::Range<u64>| {
+        let added = numbers.map(|number| add_variant(&entry, number, &format!("x{number}"), rude).1);
+        added.flatten().collect::<Vec<u64>>()
+    };
+    assert_eq!(fill(2..many), [0; 0]);
+    // His own leave, one after the other.
+    assert_eq!(fill(many..4 * many), (2..3 * many + 2).collect::<Vec<_>>());
+    assert!(entry.has(0) && entry.has(1));
+    // And for one of the class one of his, though another one is older.
+    assert_eq!(add_variant(&entry, 100, "it", lina).1, [3 * many + 2]);
+    assert!(entry.has(0) && entry.has(1) && entry.objects().len() == VARIANTS_MAX);
+}
+
+/// Of what is here from before the start nobody knows who has read it.
+#[test]
+fn one_alone_pushes_out_one_of_what_all_read() {
+    let rude = Mac::new([2, 0, 0, 0, 0, 3]);
+    let many = u64::try_from(VARIANTS_MAX).unwrap();
+    let entry = Entry::new(1, key(0), vec![]);
+    for number in 0..many {
+        add_variant(&entry, number, &format!("x{number}"), rude).0.note_shared();
+    }
+    let added = (many..3 * many).map(|number| add_variant(&entry, number, &format!("x{number}"), rude).1);
+    let gone: Vec<u64> = added.flatten().collect();
+    assert_eq!(gone, [0].into_iter().chain(many..3 * many - 1).collect::<Vec<_>>());
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use ::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, request};
 use cache::{
-    Audience, CacheStatus, Cause, Exchange, Failure, Family, FileName, Key, Lookup, Newer, RangeSet, Stored,
-    TARGETS, Unstorable, Validator, invalidated, is_for, is_personal, is_safe, is_same_as_head, judge,
-    look_up, may_serve_stale, wants_nothing_kept,
+    Audience, CacheStatus, Cause, Exchange, Failure, Family, FileName, Key, Lookup, Newer, RangeSet, TARGETS,
+    Unstorable, Validator, Validity, invalidated, is_for, is_personal, is_safe, is_same_as_head, judge,
+    look_up, may_serve_prepared, may_serve_stale, wants_nothing_kept,
 };
 use model::{Mac, Timestamp};
 use tokio::time::timeout;
@@ -52,7 +52,7 @@ pub(super) struct Quest<'c> {
     /// As the client sent them.
     pub(super) headers: &'c HeaderMap,
     /// The registered device that asks.
-    device: Option<Mac>,
+    pub(super) device: Option<Mac>,
     /// It brings a body, or wants another protocol.
     is_more: bool,
 }
@@ -198,7 +198,7 @@ impl<'c> Quest<'c> {
     fn is_answered(&self, object: &Object, arrived: Timestamp) -> bool {
         let stored = &object.stored;
         let is_for_each = stored.terms.no_cache && is_personal(self.headers);
-        stored.requested >= arrived && !stored.is_invalid && !is_for_each
+        stored.requested >= arrived && stored.validity == Validity::Standing && !is_for_each
     }
 
     /// Whether something is here, or coming, that was not there before.
@@ -249,9 +249,7 @@ impl<'c> Quest<'c> {
 
     pub(super) fn serve_as(&self, entry: Option<EntryHandle>, object: &Object, status: CacheStatus) -> Found {
         let Some(entry) = entry else { return pass(Cause::UriMiss, None) };
-        if object.body.file_key().is_none() && object.stored.audience == Audience::Everyone {
-            self.connection.workspaces.favourites.note(&self.key, self.device);
-        }
+        self.note_use(object);
         let asking = Asking {
             method: self.method,
             headers: self.headers,
@@ -259,6 +257,23 @@ impl<'c> Quest<'c> {
             larder: &self.depot.larder,
         };
         Found::Kept(asking.answer(object, || self.fetcher(entry, object), status))
+    }
+
+    /// Counts what the class uses, and notes who has read it.
+    fn note_use(&self, object: &Object) {
+        if object.body.file_key().is_some() {
+            return;
+        }
+        if let Some(device) = self.device {
+            object.body.note_reader(device);
+        }
+        // The profile is asked only where the answer alone does not tell.
+        let has_query = self.key.path_and_query().contains('?');
+        let is_plain = object.stored.audience == Audience::Everyone && !has_query;
+        let is_static = !is_plain && self.is_for_all();
+        if is_plain || is_static {
+            self.connection.workspaces.favourites.note(&self.key, self.device, is_static);
+        }
     }
 
     /// A reader's way to what is missing.
@@ -345,7 +360,7 @@ impl<'c> Quest<'c> {
         let updated = if is_same {
             object.stored.update(newer, &TARGETS)
         } else {
-            Stored { is_invalid: true, ..(*object.stored).clone() }
+            object.stored.at_best(Validity::Doubted)
         };
         let object = self.depot.refresh(entry, object, updated, asked).await.filter(|_| is_same)?;
         let status = CacheStatus {
@@ -367,6 +382,14 @@ impl<'c> Quest<'c> {
         may_serve_stale(&object.stored, self.headers, Failure::Disconnected, self.depot.now())
     }
 
+    /// Whether something is served in the place of what the server did not say.
+    fn may_stand_in(&self, object: &Object, failure: Failure) -> bool {
+        let (stored, now) = (&object.stored, self.depot.now());
+        let is_prepared = || failure == Failure::Disconnected && self.depot.is_pinned(&self.key);
+        may_serve_stale(stored, self.headers, failure, now)
+            || (is_prepared() && may_serve_prepared(stored, self.headers, now))
+    }
+
     /// What is stale, where asking failed and it may be served (RFC 9111 section 4.2.4).
     async fn fall_back(
         &self,
@@ -375,7 +398,7 @@ impl<'c> Quest<'c> {
         cause: Cause,
     ) -> Option<Found> {
         let (entry, object) = known?;
-        if !may_serve_stale(&object.stored, self.headers, failure, self.depot.now()) {
+        if !self.may_stand_in(&object, failure) {
             return None;
         }
         Some(self.serve_stale(entry, &object, cause).await)
@@ -501,7 +524,10 @@ impl<'c> Quest<'c> {
         // Before anything is waited for: changes have an order.
         let change = begun.and_then(|begun| self.depot.end_change(&self.key, begun, &keys));
         for key in &keys {
-            self.depot.invalidate(key).await;
+            let is_gone = *key == self.key && is_removed(self.method, status);
+            let validity = if is_gone { Validity::Withdrawn } else { Validity::Doubted };
+            self.depot.invalidate(key, validity).await;
+            self.look_again(key);
         }
         if self.method == Method::HEAD && status == StatusCode::OK && !self.is_more {
             self.heed_head(fields, requested).await;
@@ -541,7 +567,7 @@ impl<'c> Quest<'c> {
             let updated = if is_same_as_head(&object.stored, response) {
                 object.stored.update(&newer, &TARGETS)
             } else {
-                Stored { is_invalid: true, ..(*object.stored).clone() }
+                object.stored.at_best(Validity::Doubted)
             };
             let _updated = self.depot.refresh(&entry, object, updated, requested).await;
         }
@@ -591,6 +617,11 @@ fn wants_events(headers: &HeaderMap) -> bool {
         let mut pieces = value.as_bytes().windows(EVENTS.len());
         pieces.any(|piece| piece.eq_ignore_ascii_case(EVENTS))
     })
+}
+
+/// Whether the server has done away with what was asked for (RFC 9110 section 9.3.5).
+fn is_removed(method: &Method, status: StatusCode) -> bool {
+    method == Method::DELETE && status.is_success()
 }
 
 /// RFC 5861 section 4.

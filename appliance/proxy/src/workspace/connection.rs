@@ -14,6 +14,7 @@ use hyper_util::server::conn::auto::Builder;
 use model::{DomainName, End};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use rustls::AlertDescription;
+use seats::{Eviction, Seat, Seats, Share, Throttle};
 use tokio::io::copy_bidirectional;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -25,6 +26,7 @@ use super::lull::Lull;
 use super::nursery::Nursery;
 use super::settings::Workspaces;
 use super::stream::{Counted, Reread};
+use crate::alert::reset;
 use crate::gate::{Caller, Gate};
 use crate::http::HEAD_BYTES_MAX;
 use crate::passage::Passage;
@@ -36,8 +38,46 @@ const STREAMS_MAX: u32 = 32;
 /// Bytes of an answer that wait for a device that reads slowly: a piece as it is read from the disk. Whoever opens many and reads none
 /// holds no more of each.
 const SEND_BYTES_MAX: usize = 128 * 1024;
+/// Connections to workspaces at once: four for each of 250 devices. Each may have come half-way with a head ([`HEAD_BYTES_MAX`]), so that
+/// this is the box's memory.
+const CONNECTIONS_MAX: usize = 1_024;
+/// Those of one device: 8 MiB of heads. Browsers open six to a name by HTTP/1.1, and one by HTTP/2.
+const OF_DEVICE_MAX: usize = 128;
 /// Bytes of chance by which a connection knows again what it has posted: nobody guesses another one's, and none comes again.
 const POSTER_BYTES: usize = 16;
+
+/// The connections to workspaces, and who leaves when there are too many.
+pub(super) struct Entrance {
+    seats: Arc<Seats<Share>>,
+    complaint: Throttle,
+}
+
+impl Default for Entrance {
+    fn default() -> Self {
+        Self { seats: Seats::new(CONNECTIONS_MAX), complaint: Throttle::default() }
+    }
+}
+
+impl Entrance {
+    fn enter(&self, gate: &Gate, caller: &Caller) -> Option<(Seat<Share>, Eviction)> {
+        let (share, standing) = (gate.share_of(caller), Arc::clone(caller.seat.standing()));
+        let entered = self.seats.take_for(share, OF_DEVICE_MAX, standing);
+        if entered.is_none() {
+            self.complain(caller);
+        }
+        entered
+    }
+
+    fn complain(&self, caller: &Caller) {
+        if let Some(kept_back) = self.complaint.pass() {
+            tracing::warn!(
+                client = %caller.address.ip(),
+                kept_back,
+                "a device has too many connections to a workspace: one is given up"
+            );
+        }
+    }
+}
 
 /// A connection, and what became of it.
 pub(super) struct Connection {
@@ -69,6 +109,7 @@ pub(crate) async fn serve(
     name: DomainName,
 ) {
     let Some(workspaces) = gate.settings().workspaces.clone() else { return };
+    let Some((_seat, eviction)) = workspaces.entrance.enter(gate, caller) else { return reset(&client) };
     let connection = Arc::new(Connection {
         gate: Arc::clone(gate),
         workspaces,
@@ -78,13 +119,9 @@ pub(crate) async fn serve(
         tunnel: Mutex::default(),
         poster: OnceLock::new(),
     });
-    match connection.accept(client, said).await {
-        Ok(stream) => connection.converse(stream).await,
-        Err(error) => connection.note_refusal(&error),
-    }
-    let tunnel = connection.tunnel.lock().unwrap_or_else(PoisonError::into_inner).take();
-    if let Some(tunnel) = tunnel {
-        connection.carry(tunnel).await;
+    tokio::select! {
+        () = connection.serve(client, said) => {}
+        Ok(()) = eviction => connection.workspaces.entrance.complain(caller),
     }
 }
 
@@ -104,6 +141,18 @@ impl Connection {
             let _drawn = self.poster.set(HeaderValue::from_str(&digits).ok()?);
         }
         self.poster.get()
+    }
+
+    /// Serves it to its end.
+    async fn serve(self: &Arc<Self>, client: TcpStream, said: Vec<u8>) {
+        match self.accept(client, said).await {
+            Ok(stream) => self.converse(stream).await,
+            Err(error) => self.note_refusal(&error),
+        }
+        let tunnel = self.tunnel.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(tunnel) = tunnel {
+            self.carry(tunnel).await;
+        }
     }
 
     async fn accept(&self, client: TcpStream, said: Vec<u8>) -> io::Result<TlsStream<Reread>> {

@@ -300,7 +300,10 @@ impl Errand {
         }
         // What nobody waits for takes nothing away before it is here.
         let succession = if self.pace.is_some() { Succession::OnceWhole } else { Succession::AtOnce };
-        let arrival = self.depot.receive(key, stored, length, succession, Some(asked.requested)).await;
+        // What nobody waits for is for all who come.
+        let reader = self.gate.device_of(&self.caller).filter(|_| self.pace.is_none()).map(|it| it.mac);
+        let requested = Some(asked.requested);
+        let arrival = self.depot.receive(key, stored, length, succession, requested, reader).await;
         let arrival = arrival.ok_or("no-room")?;
         let stream = arrival.object.body.begin(start, None).ok_or("no-room")?;
         arrival.object.body.confirm(stream);

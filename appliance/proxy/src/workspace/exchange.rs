@@ -43,6 +43,9 @@ pub(super) type Reply = Response<Flow>;
 /// Seconds after which a device that has too many requests under way may ask again.
 const RETRY_AFTER_S: HeaderValue = HeaderValue::from_static("2");
 
+/// Most fields of a head: as many as hyper takes by HTTP/1.1, where it says 431 by itself. Browsers send about twenty.
+const FIELDS_MAX: usize = 100;
+
 /// What a request needs on its way.
 pub(super) struct Journey {
     pub(super) passage: Passage,
@@ -86,6 +89,10 @@ impl Connection {
         let is_https = request.uri().scheme_str().is_none_or(|scheme| scheme == "https");
         let Authority { host, port } =
             self.find_authority(request).map_err(|error| self.fault(error.fault(), None))?;
+        if count_fields(request.headers()) > FIELDS_MAX {
+            let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+            return Err(self.refuse(status, Fault::Malformed, Some(host)));
+        }
         let is_here = host.name() == Some(&self.name) && port.is_none_or(|port| port == ports.tls);
         let is_plain = is_plainly_coded(request.headers()) && request.method() != Method::CONNECT;
         if !(is_https && is_here && is_plain) {
@@ -118,6 +125,10 @@ impl Connection {
     fn fault(&self, fault: Fault, host: Option<Host>) -> Objection {
         let is_elsewhere = host.as_ref().is_some_and(|host| host.name() != Some(&self.name));
         let status = if is_elsewhere { StatusCode::MISDIRECTED_REQUEST } else { StatusCode::BAD_REQUEST };
+        self.refuse(status, fault, host)
+    }
+
+    fn refuse(&self, status: StatusCode, fault: Fault, host: Option<Host>) -> Objection {
         match self.gate.admit(&self.caller, AccessKind::Http, Target::Fault { fault, host }) {
             Ok(Admission::Refusal(refusal)) => Objection::Refused(status, Box::new(refusal)),
             Ok(Admission::Permit(_)) | Err(_) => Objection::Closed,
@@ -396,6 +407,12 @@ pub(super) fn prepare(head: &mut request::Parts, is_websocket: bool) {
     join_cookies(&mut head.headers);
 }
 
+/// How many fields a head has; the cookies are one, which HTTP/2 parts.
+fn count_fields(headers: &HeaderMap) -> usize {
+    let crumbs = headers.get_all(header::COOKIE).iter().count();
+    headers.len().saturating_sub(crumbs.saturating_sub(1))
+}
+
 /// HTTP/2 parts the cookies into fields of their own; HTTP/1.1 has one (RFC 9113 section 8.2.3).
 fn join_cookies(headers: &mut HeaderMap) {
     let crumbs: Vec<&[u8]> = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes).collect();
@@ -416,6 +433,10 @@ mod tests {
         for crumb in ["oneSessionId=1", "XSRF-TOKEN=2; authenticated=true"] {
             headers.append(header::COOKIE, HeaderValue::from_static(crumb));
         }
+        assert_eq!(count_fields(&headers), 1);
+        headers.append(header::LINK, HeaderValue::from_static("<a>"));
+        headers.append(header::LINK, HeaderValue::from_static("<b>"));
+        assert_eq!((count_fields(&headers), count_fields(&HeaderMap::new())), (3, 0));
         join_cookies(&mut headers);
         let cookies: Vec<_> = headers.get_all(header::COOKIE).iter().collect();
         assert_eq!(cookies, ["oneSessionId=1; XSRF-TOKEN=2; authenticated=true"]);

@@ -28,10 +28,11 @@ struct Uses {
 }
 
 impl Favourites {
-    /// Something that is for all is used by this device. A query may have somebody's secret in it.
-    pub(super) fn note(&self, key: &Key, device: Option<Mac>) {
+    /// Something that is for all is used by this device. A query may have somebody's secret in it: it counts only in what `is_static`,
+    /// which is asked for as nobody, and has its version there.
+    pub(super) fn note(&self, key: &Key, device: Option<Mac>, is_static: bool) {
         let path = key.path_and_query();
-        let is_counted = path.len() <= PATH_BYTES_MAX && !path.contains('?');
+        let is_counted = path.len() <= PATH_BYTES_MAX && (is_static || !path.contains('?'));
         let Some(device) = device.filter(|_| is_counted) else { return };
         let mut counted = self.lock();
         if let Some(uses) = counted.get_mut(key) {
@@ -72,7 +73,7 @@ mod tests {
         let key = |path: &str| Key::new("ent.example", path).unwrap();
         let favourites = Favourites::default();
         let note = |path: &str, times: usize| {
-            (0..times).for_each(|_| favourites.note(&key(path), Some(device)));
+            (0..times).for_each(|_| favourites.note(&key(path), Some(device), false));
         };
         for number in 0..2 * COUNTED_MAX {
             note(&format!("/once/{number}"), 1);
@@ -81,9 +82,10 @@ mod tests {
         note("/often", 5);
         note("/secret?token=1", 9);
         note(&format!("/{}", "a".repeat(PATH_BYTES_MAX)), 9);
-        favourites.note(&key("/stranger"), None);
+        favourites.note(&key("/stranger"), None, true);
+        (0..3).for_each(|_| favourites.note(&key("/assets/app.js?v=7"), Some(device), true));
         let taken: Vec<_> = favourites.take().into_iter().map(|(key, _)| key).collect();
-        assert_eq!(taken, [key("/often"), key("/twice")]);
+        assert_eq!(taken, [key("/often"), key("/assets/app.js?v=7"), key("/twice")]);
         assert!(favourites.take().is_empty());
         for number in 0..TOLD_MAX + 5 {
             note(&format!("/{number}"), 2);

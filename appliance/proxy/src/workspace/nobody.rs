@@ -74,8 +74,13 @@ fn is_what_was_asked<B>(asked: &request::Parts, response: &Response<B>) -> bool 
         StatusCode::RANGE_NOT_SATISFIABLE,
     ]
     .contains(&response.status());
-    let is_page_of_its_own = || [".html", ".htm"].iter().any(|ending| asked.uri.path().ends_with(ending));
-    is_answer && (!is_html(response.headers()) || is_page_of_its_own())
+    is_answer && !is_invitation(asked.uri.path(), response.headers())
+}
+
+/// Whether an answer is a page where the address is none's.
+pub(super) fn is_invitation(path: &str, fields: &HeaderMap) -> bool {
+    let is_page_of_its_own = || [".html", ".htm"].iter().any(|ending| path.ends_with(ending));
+    is_html(fields) && !is_page_of_its_own()
 }
 
 fn is_unchanged(status: StatusCode, fields: &HeaderMap) -> bool {

@@ -11,7 +11,7 @@ use ::http::{Response, header};
 use bytes::Bytes;
 use cache::{Exchange, Key, Stored, TARGETS, content_length, judge_posted};
 use hyper::body::{Body, Frame, SizeHint};
-use model::Timestamp;
+use model::{Mac, Timestamp};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::caching::Quest;
@@ -29,6 +29,8 @@ pub(super) struct Posted {
     key: Key,
     stored: Stored,
     change: Change,
+    /// The device that has posted.
+    poster: Option<Mac>,
     /// As the server says it.
     length: Option<u64>,
     /// Its place among those that are noted.
@@ -71,7 +73,7 @@ impl Quest<'_> {
         let fits = length.is_none_or(|length| usize::try_from(length).is_ok_and(|bytes| bytes <= BYTES_MAX));
         let place = self.depot.take_note_place().filter(|_| has_end && fits)?;
         let (depot, key) = (Arc::clone(&self.depot), self.key.clone());
-        Some(Posted { depot, key, stored, change, length, place })
+        Some(Posted { depot, key, stored, change, poster: self.device, length, place })
     }
 }
 
@@ -99,8 +101,8 @@ impl Noted {
         if is_whole {
             // Whoever posted does not wait for the disk.
             tokio::spawn(async move {
-                let Posted { depot, key, stored, change, length: _, place } = posted;
-                depot.keep_posted(&key, stored, &bytes, change).await;
+                let Posted { depot, key, stored, change, poster, length: _, place } = posted;
+                depot.keep_posted(&key, stored, &bytes, change, poster).await;
                 drop(place);
             });
         }

@@ -10,14 +10,15 @@ use std::sync::{Arc, Mutex};
 
 use ::http::{HeaderMap, HeaderValue, Response, StatusCode, Uri, header};
 use cache::{
-    Audience, BLOCK_BYTES, BROWSER_CODINGS, Cause, Failure, Key, Lookup, Newer, Stored, TARGETS, Unstorable,
-    Validator, content_length, judge, look_up, may_serve_stale,
+    Audience, BLOCK_BYTES, BROWSER_CODINGS, Cause, Key, Lookup, Newer, Stored, TARGETS, Unstorable,
+    Validator, Validity, content_length, judge, look_up, may_serve_prepared,
 };
 use model::{Device, DomainName, Timestamp, WorkspacePlace};
 use tokio::sync::watch;
 
 use super::caching::Asked;
 use super::errand::{Errand, SHARE, exchange};
+use super::nobody::is_invitation;
 use super::pace::Pace;
 use super::pool::Answer;
 use super::redirection::Redirection;
@@ -192,6 +193,10 @@ impl Gate {
         if !self.would_permit(&wanted.device, &wanted.host) {
             return Err(self.why_refused(&wanted.device, &wanted.host));
         }
+        // Until a day it is wanted for whoever opens it, be it as a page: then it has to be for all by its own word.
+        let may_be_static = wanted.until.is_none();
+        let is_static = may_be_static
+            && workspaces.find(&wanted.host).is_some_and(|it| it.family().is_for_all(&wanted.path));
         let errand = Errand {
             gate: Arc::clone(self),
             workspaces,
@@ -203,7 +208,7 @@ impl Gate {
             pace: Some(pace),
             turn: Mutex::default(),
         };
-        Ok(Preparing { errand: Arc::new(errand), depot, key, wanted, progress, is_led })
+        Ok(Preparing { errand: Arc::new(errand), depot, key, wanted, progress, is_led, is_static })
     }
 
     /// Looks at what was used most since the last time, so that it is right when the school opens. Returns how much of it is here.
@@ -233,7 +238,9 @@ impl Gate {
         let Some((depot, key)) = depot.zip(Key::new(host.as_str(), path)) else { return false };
         let Some(entry) = depot.find(&key).await else { return false };
         let is_ready = |object: &Object| {
-            object.body.whole_length().is_some() && is_for_class(&object.stored, &fields(host), Some(until))
+            let (stored, is_whole) = (&object.stored, object.body.whole_length().is_some());
+            let is_for_all = stored.audience == Audience::Everyone;
+            is_whole && is_for_all && is_for_class(stored, &fields(host), Some(until))
         };
         entry.objects().iter().any(is_ready)
     }
@@ -260,14 +267,10 @@ fn fields(host: &DomainName) -> HeaderMap {
     fields
 }
 
-/// Whether a class gets it, whoever is signed in and in whatever language, and though nobody can be asked until then.
+/// Whether a class gets it, in whatever language, and though nobody can be asked until then.
 fn is_for_class(stored: &Stored, request: &HeaderMap, until: Option<Timestamp>) -> bool {
     let is_for_any = stored.vary.fields.iter().all(|(name, _)| name.as_str() == "accept-encoding");
-    let is_served = |until: Timestamp| {
-        let is_fresh = !stored.terms.no_cache && stored.is_fresh(until);
-        is_fresh || may_serve_stale(stored, request, Failure::Disconnected, until)
-    };
-    stored.audience == Audience::Everyone && is_for_any && until.is_none_or(is_served)
+    is_for_any && until.is_none_or(|until| may_serve_prepared(stored, request, until))
 }
 
 /// Whether an answer is of a type: a stream of events has no end, and a page may be one to sign in at.
@@ -307,6 +310,8 @@ struct Preparing {
     progress: Arc<Progress>,
     /// Whether a redirection that holds for now alone has led here: a page is then where one signs in.
     is_led: bool,
+    /// It is the same for everybody, as the workspace's profile says: the class gets what nobody in particular gets.
+    is_static: bool,
 }
 
 impl Preparing {
@@ -371,6 +376,10 @@ impl Preparing {
         if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
             return Preparation::Later;
         }
+        if [StatusCode::NOT_FOUND, StatusCode::GONE].contains(&status) {
+            // Said to nobody in particular: nobody gets it any more, with the line or without.
+            self.depot.invalidate(&self.key, Validity::Withdrawn).await;
+        }
         if status != StatusCode::OK {
             // A page to sign in at is where most of a workspace leads to.
             let needs_session = self.is_led || status.is_redirection() || status == StatusCode::UNAUTHORIZED;
@@ -403,7 +412,8 @@ impl Preparing {
     fn judge(&self, response: &Response<Answer>, asked: &Asked) -> Result<(), Preparation> {
         let headers = response.headers();
         let is_page = is_of_type(headers, b"text/html");
-        if headers.contains_key(header::SET_COOKIE) || (self.is_led && is_page) {
+        let is_invitation = self.is_static && is_invitation(self.errand.uri.path(), headers);
+        if headers.contains_key(header::SET_COOKIE) || (self.is_led && is_page) || is_invitation {
             return Err(Preparation::Personal);
         }
         if is_of_type(headers, b"text/event-stream") {
@@ -413,7 +423,7 @@ impl Preparing {
         match stored {
             // It does not say that it is for all.
             Err(Unstorable::Private | Unstorable::Unmarked) => Err(Preparation::Personal),
-            Ok(stored) if stored.audience != Audience::Everyone => Err(Preparation::Personal),
+            Ok(stored) if !self.is_for_all(&stored) => Err(Preparation::Personal),
             Ok(stored) if self.is_for_class(&stored) => Ok(()),
             Ok(_) | Err(_) => Err(Preparation::NotShared),
         }
@@ -455,14 +465,23 @@ impl Preparing {
             && !self.depot.has_digest(object, digest).await
         {
             // Nobody gets it before the workspace has said again that it is right.
-            self.depot.invalidate(&self.key).await;
+            self.depot.invalidate(&self.key, Validity::Withdrawn).await;
             return Preparation::Different;
         }
         Preparation::Here
     }
 
     fn is_for_class(&self, stored: &Stored) -> bool {
-        is_for_class(stored, &self.errand.headers, self.wanted.until)
+        self.is_for_all(stored) && is_for_class(stored, &self.errand.headers, self.wanted.until)
+    }
+
+    /// Whether a class gets it, whoever is signed in.
+    fn is_for_all(&self, stored: &Stored) -> bool {
+        match stored.audience {
+            Audience::Everyone => true,
+            Audience::Anonymous => self.is_static,
+            Audience::Authorised => false,
+        }
     }
 
     /// Whether something that did not say how long it is was given up because it is too long: all whole blocks of it came.

@@ -14,7 +14,9 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use super::banner::PAGES_MAX;
+use super::connection::Entrance;
 use super::distrust::Distrust;
+use super::doubt::Looks;
 use super::favourites::Favourites;
 use super::lines::Lines;
 use super::pool::Pool;
@@ -96,7 +98,10 @@ pub struct Workspaces {
     list: Vec<Workspace>,
     tls: Arc<ServerConfig>,
     pub(super) distrust: Distrust,
+    pub(super) entrance: Entrance,
     pub(super) favourites: Favourites,
+    /// What was prepared and is asked for again.
+    pub(super) looks: Arc<Looks>,
     pub(super) lines: Lines,
     /// Pages that are changed at this moment.
     pub(super) banners: Arc<Semaphore>,
@@ -126,7 +131,9 @@ impl Workspaces {
             list,
             tls,
             distrust: Distrust::default(),
+            entrance: Entrance::default(),
             favourites: Favourites::default(),
+            looks: Arc::default(),
             lines: Lines::default(),
             banners: Arc::new(Semaphore::new(PAGES_MAX)),
             readers: Arc::new(readers()),

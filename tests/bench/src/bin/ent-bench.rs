@@ -1,6 +1,6 @@
 //! Measures the box's ENT cache beside nginx, Varnish with hitch, and squid, all by TLS, before the same server and with the
-//! same visitors: what is kept, by wrk; a class that opens a film; a line that falls; and ranges and herds, byte by byte. Of the box
-//! alone, how soon it answers after its start with 200 GB in its cache.
+//! same visitors: what is kept, by wrk, beside Traffic Server as well; a class that opens a film; a line that falls; and ranges and
+//! herds, byte by byte. Of the box alone, how soon it answers after its start with 200 GB in its cache.
 //!
 //! `ent-bench FOLDER [ROUNDS [SECONDS]]` measures, `ent-bench FOLDER hits|openings|fall [CACHE...]` only what is kept, shortly, the class
 //! that opens a film, or the line (five minutes at most, these two), `ent-bench FOLDER start` only the start, and `ent-bench FOLDER suite [CACHE...]` only plays the cases and fails where the box does. Processor time and memory are those of all processes of a cache, and of nobody else.
@@ -42,10 +42,10 @@ fn main() -> Result<ExitCode> {
     sandbox::run(|arguments| {
         let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
         match words.as_slice() {
-            [_, "suite", names @ ..] => play(&chosen(names)?),
-            [folder, "hits", names @ ..] => measure_hits(Path::new(folder), &chosen(names)?),
-            [_, "openings", names @ ..] => measure_openings(&chosen(names)?),
-            [_, "fall", names @ ..] => compare_falls(&chosen(names)?),
+            [_, "suite", names @ ..] => play(&chosen(&Peer::ALL, names)?),
+            [folder, "hits", names @ ..] => measure_hits(Path::new(folder), &chosen(&Peer::KEEPING, names)?),
+            [_, "openings", names @ ..] => measure_openings(&chosen(&Peer::ALL, names)?),
+            [_, "fall", names @ ..] => compare_falls(&chosen(&Peer::ALL, names)?),
             [_, "start"] => show_starts(),
             [folder] => measure(Path::new(folder), ROUNDS, ROUND_SECONDS),
             [folder, rounds] => measure(Path::new(folder), rounds.parse()?, ROUND_SECONDS),
@@ -57,22 +57,30 @@ fn main() -> Result<ExitCode> {
     })
 }
 
-fn chosen(names: &[&str]) -> Result<Vec<Peer>> {
+/// Those of these names, or all.
+fn chosen(peers: &[Peer], names: &[&str]) -> Result<Vec<Peer>> {
     if names.is_empty() {
-        return Ok(Peer::ALL.to_vec());
+        return Ok(peers.to_vec());
     }
-    let find = |name: &&str| Peer::ALL.into_iter().find(|peer| peer.name() == *name).context("no such cache");
+    let find = |name: &&str| {
+        let found = peers.iter().copied().find(|peer| peer.name() == *name);
+        found.with_context(|| {
+            let known: Vec<&str> = peers.iter().map(|peer| peer.name()).collect();
+            format!("{name} is not measured in this: {}", known.join("; "))
+        })
+    };
     names.iter().map(find).collect()
 }
 
 fn measure(folder: &Path, rounds: usize, seconds: u64) -> Result<()> {
     machine::print()?;
     name_the_door(folder)?;
-    let contenders = Peer::ALL.into_iter().map(Contender::start).collect::<Result<Vec<_>>>()?;
+    let mut contenders = Peer::KEEPING.into_iter().map(Contender::start).collect::<Result<Vec<_>>>()?;
     for (size, bytes) in SIZES {
         compare_hits(&contenders, (size, bytes), rounds, Duration::from_secs(seconds))?;
     }
     show_memory(&contenders)?;
+    contenders.retain(|contender| Peer::ALL.contains(&contender.peer));
     compare_openings(&contenders)?;
     drop(contenders);
     show_starts()?;

@@ -55,6 +55,9 @@ pub enum Peer {
 impl Peer {
     /// Those that are measured, the box first.
     pub const ALL: [Self; 5] = [Self::Preau, Self::Nginx, Self::NginxSlice, Self::Varnish, Self::Squid];
+    /// Those of which what is kept is asked for, the box first.
+    pub const KEEPING: [Self; 6] =
+        [Self::Preau, Self::Nginx, Self::NginxSlice, Self::Varnish, Self::Squid, Self::TrafficServer];
     /// Those that the independent suite is played with, the box first.
     pub const JUDGED: [Self; 6] =
         [Self::Preau, Self::Nginx, Self::Varnish, Self::Squid, Self::Apache, Self::TrafficServer];

@@ -174,3 +174,75 @@ async fn who_sends_no_head_in_time_is_given_up_and_who_waits_for_an_answer_is_no
     drop(read_to_end(&mut client).await);
     street.school.expect_log(&["http ent.test permit finish 0/2"]).await;
 }
+
+/// Heads that come half-way are the box's memory.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_device_has_its_share_of_connections() {
+    const OF_DEVICE: usize = 128;
+    let street = Street::with(|settings| settings.timeouts.http_head = 2 * PATIENCE).await;
+    let mut other = street.connect_from([127, 77, 0, 1]).await;
+    send(&mut other, "GET /slow HTT").await;
+    let mut slow = Vec::new();
+    for _ in 0..=OF_DEVICE {
+        let mut client = street.connect().await;
+        send(&mut client, "GET /slow HTT").await;
+        slow.push(client);
+    }
+    // The one on which nothing has moved for the longest time leaves for the last one, with or without a word.
+    drop(read_to_end(&mut slow[0]).await);
+    // All others stay, and another device has its own share.
+    for client in [&mut other].into_iter().chain(&mut slow[1..3]) {
+        send(client, "P/1.1\r\nHost: ent.test\r\n\r\n").await;
+        let mut server = street.accept().await;
+        assert!(read_head(&mut server).await.starts_with("GET /slow "));
+        send(&mut server, "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n").await;
+        assert!(read_head(client).await.starts_with("HTTP/1.1 204 "));
+    }
+}
+
+/// The names of so many fields.
+fn fields(count: usize) -> impl Iterator<Item = String> {
+    (0..count).map(|number| format!("x-{number}"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_head_has_a_hundred_fields() {
+    let street = Street::open().await;
+    for (count, is_let_in) in [(100, true), (101, false)] {
+        let lines: String = fields(count - 1).map(|name| format!("{name}: 1\r\n")).collect();
+        let mut client = street.connect().await;
+        send(&mut client, format!("GET /many HTTP/1.1\r\nHost: ent.test\r\n{lines}\r\n")).await;
+        if is_let_in {
+            let mut server = street.accept().await;
+            assert!(read_head(&mut server).await.ends_with(&format!("{lines}\r\n")), "{count}");
+            send(&mut server, "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n").await;
+        }
+        let (head, status) = (read_head(&mut client).await, if is_let_in { "204" } else { "431" });
+        assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{count}: {head}");
+    }
+    expect_no_dial(&street.site).await;
+}
+
+/// Cookies come in crumbs by HTTP/2, and are one field.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_head_has_a_hundred_fields_by_http2_too() {
+    let street = Street::open().await;
+    for (count, is_let_in) in [(99, true), (100, false)] {
+        let mut sender = open_http2(&street).await;
+        let mut request = get("/many");
+        for name in fields(count) {
+            let name: http::HeaderName = name.parse().unwrap();
+            request.headers_mut().insert(name, http::HeaderValue::from_static("1"));
+        }
+        let asked = tokio::spawn(sender.send_request(request));
+        if is_let_in {
+            let mut server = street.accept().await;
+            assert!(read_head(&mut server).await.contains("x-98: 1\r\n"), "{count}");
+            send(&mut server, "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n").await;
+        }
+        let answer = timeout(PATIENCE, asked).await.unwrap().unwrap().unwrap();
+        assert_eq!(answer.status().as_u16(), if is_let_in { 204 } else { 431 }, "{count}");
+    }
+    expect_no_dial(&street.site).await;
+    street.school.expect_log(&["http ent.test permit finish 0/0", "http ent.test refuse malformed"]).await;
+}

@@ -1,16 +1,20 @@
 //! What shall be here before anybody asks.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use model::{Device, ProfileName, Timestamp};
+use cache::Family;
+use model::{Device, DomainName, ProfileName, Timestamp};
 use ring::digest;
 use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
 
-use super::keeping::{ask, hear_bytes};
+use super::keeping::{Client, ask, hear_bytes};
 use super::origin::{self, Question, reply, unchanged};
 use super::street::{Hands, SHARE_BYTES, Street};
 use crate::tests::raw::{pattern, read_until, send};
-use crate::tests::school::PC;
+use crate::tests::school::{PATIENCE, PC};
 use crate::{Pace, Preparation, Progress, Settled, Wanted};
 
 const PUBLIC: &str = "Cache-Control: public, max-age=60\r\nETag: \"a\"\r\n";
@@ -269,4 +273,104 @@ async fn what_is_pinned_stays_whatever_comes() {
     send(&mut pupil, "GET /film HTTP/1.1\r\nHost: ent.test\r\nCookie: s=1\r\n\r\n").await;
     let head = read_until(&mut pupil, "\r\n\r\n").await;
     assert!(head.contains("preau;hit"), "{head}");
+}
+
+/// Sends a form, or does away with something, and reads what that is answered with.
+async fn change(pupil: &mut Client, method: &str, path: &str, status: u16) {
+    let fields = "Host: ent.test\r\nCookie: s=1\r\nContent-Length: 1\r\n";
+    send(pupil, format!("{method} {path} HTTP/1.1\r\n{fields}\r\nx")).await;
+    let (head, _) = hear_bytes(pupil).await;
+    assert!(head.starts_with(&format!("http/1.1 {status} ")), "{head}");
+}
+
+/// Asks until the answer is such a one: what brings it about takes a moment.
+async fn await_answer(pupil: &mut Client, path: &str, fields: &str, is_it: impl Fn(&str) -> bool) -> Vec<u8> {
+    let start = Instant::now();
+    loop {
+        ask(pupil, path, fields).await;
+        let (head, body) = hear_bytes(pupil).await;
+        if is_it(&head) {
+            return body;
+        }
+        assert!(start.elapsed() < PATIENCE, "{path}: {head}");
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// A form to its address, answered with a redirection, as workspaces do with any form: the server is asked at once, and not when
+/// somebody wants it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_form_may_have_changed_is_looked_at_at_once() {
+    let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
+    let street = Arc::new(Street::keeping(folder.path(), &hands).await);
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&asked);
+    let _serving = origin::open(&street, move |question: &Question| {
+        let (is_known, is_somebody) =
+            (question.field("if-none-match").is_some(), question.field("cookie").is_some());
+        noted.lock().unwrap().push((question.method.clone(), is_known, is_somebody));
+        match question.method.as_str() {
+            "POST" => reply(question, "303 See Other", "Location: /\r\n", b""),
+            _ => answer(question),
+        }
+    });
+    street.school.gate.pin(&[("ent.test".parse().unwrap(), "/film".to_owned())]);
+    assert_eq!(prepare(&street, wanted("/film")).await.0, Preparation::Here);
+    let mut pupil = street.connect().await;
+    change(&mut pupil, "POST", "/film", 303).await;
+    // Who wants nothing that is not here makes nobody ask.
+    let is_hit = |head: &str| head.contains("preau;hit;ttl=60");
+    let film = await_answer(&mut pupil, "/film", "Cache-Control: only-if-cached\r\n", is_hit).await;
+    assert!(film == pattern(100_000));
+    let expected = [("GET", false, false), ("POST", false, true), ("GET", true, false)];
+    let expected = expected.map(|(method, is_known, is_somebody)| (method.to_owned(), is_known, is_somebody));
+    assert_eq!(*asked.lock().unwrap(), expected);
+}
+
+/// A pupil sends forms to what is prepared, the workspace has no time to say that it is right still, and the line falls.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_prepared_is_not_taken_away_by_forms() {
+    let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
+    let street = Arc::new(Street::keeping_family(folder.path(), &hands, Family::default()).await);
+    let has_changed = AtomicBool::new(false);
+    let serving = origin::open(&street, move |question: &Question| {
+        let is_changed = has_changed.load(Ordering::Relaxed);
+        match (question.method.as_str(), question.uri.as_str()) {
+            ("POST" | "DELETE", _) => {
+                has_changed.store(true, Ordering::Relaxed);
+                let status = if question.method == "POST" { "303 See Other" } else { "200 OK" };
+                reply(question, status, "Location: /elsewhere\r\n", b"")
+            }
+            (_, "/gone") if is_changed => reply(question, "410 Gone", "", b""),
+            _ if is_changed => reply(question, "503 Service Unavailable", "", b""),
+            _ => reply(question, "200 OK", PUBLIC, &pattern(100_000)),
+        }
+    });
+    let pinned = ["/film", "/gone", "/deleted"];
+    let place = |path: &str| -> (DomainName, String) { ("ent.test".parse().unwrap(), path.to_owned()) };
+    street.school.gate.pin(&pinned.map(place));
+    for path in pinned.into_iter().chain(["/page"]) {
+        assert_eq!(prepare(&street, wanted(path)).await.0, Preparation::Here, "{path}");
+    }
+    let mut pupil = street.connect().await;
+    for path in ["/film", "/gone", "/page"] {
+        change(&mut pupil, "POST", path, 303).await;
+    }
+    change(&mut pupil, "DELETE", "/deleted", 200).await;
+    // The server's word on it comes without anybody's asking: it has to be had before the line falls.
+    let until = Timestamp::from_unix_ms(access::Clock::now(&*hands).at.unix_ms() + 1_000);
+    let (host, start) = ("ent.test".parse().unwrap(), Instant::now());
+    while street.school.gate.has_ready(&host, "/gone", until).await {
+        assert!(start.elapsed() < PATIENCE, "it is not asked for again");
+        sleep(Duration::from_millis(10)).await;
+    }
+    assert!(street.school.gate.has_ready(&host, "/film", until).await);
+    serving.abort();
+    let is_outage = |head: &str| head.starts_with("http/1.1 503 ") && head.contains("/problem+json");
+    await_answer(&mut pupil, "/somewhere", "", is_outage).await;
+    let is_stale = |head: &str| head.contains("detail=\"stale\"");
+    assert!(await_answer(&mut pupil, "/film", "", is_stale).await == pattern(100_000));
+    for path in ["/gone", "/deleted", "/page"] {
+        await_answer(&mut pupil, path, "", is_outage).await;
+    }
 }

@@ -5,18 +5,22 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use cache::Family;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
 use super::keeping::{Client, ask, hear};
 use super::origin::{Question, open, reply, unchanged};
 use super::street::{Hands, Street};
+use crate::Pace;
 use crate::tests::school::PATIENCE;
 
 const LINA: &str = "Cookie: oneSessionId=lina-0123456789abcdef\r\n";
 const MALO: &str = "Cookie: oneSessionId=malo-0123456789abcdef\r\n";
 const SCRIPT: &str = "/assets/app.js";
 const SINCE: &str = "Sun, 01 Nov 2026 08:00:00 GMT";
+/// The version of a workspace that shows a page in the place of everything.
+const MENDED: usize = 99;
 /// A class.
 const CLASS: usize = 25;
 /// How long the server thinks, so that the whole class asks meanwhile.
@@ -64,6 +68,16 @@ impl Class {
         hear(&mut client).await
     }
 
+    /// Has the line fall, and waits until the box knows.
+    async fn fall(&self) {
+        self.server.abort();
+        let start = Instant::now();
+        while !self.get("/somewhere", "").await.1.contains("\"status\":503") {
+            assert!(start.elapsed() < PATIENCE, "the line does not fall");
+            sleep(THOUGHT).await;
+        }
+    }
+
     /// What the server was asked since the last time.
     fn asked(&self) -> Vec<Asked> {
         std::mem::take(&mut *self.asked.lock().unwrap())
@@ -81,6 +95,10 @@ fn answer(question: &Question, version: usize) -> (u16, Vec<u8>) {
     let path = question.uri.split('?').next().unwrap_or_default();
     let since = if version == 1 { SINCE.to_owned() } else { SINCE.replace("01 Nov", "08 Nov") };
     match (path, account) {
+        (SCRIPT, _) if version == MENDED => {
+            let fields = "Content-Type: text/html\r\nETag: \"soon\"\r\nCache-Control: max-age=600\r\n";
+            (200, reply(question, "200 OK", fields, b"<p>come back later"))
+        }
         (SCRIPT, _) if question.field("if-modified-since") == Some(since.as_str()) => {
             (304, unchanged(&format!("Last-Modified: {since}\r\n{cookie}")))
         }
@@ -188,12 +206,58 @@ async fn without_the_line_it_is_here_for_who_never_asked_for_it() {
     let folder = tempfile::tempdir().unwrap();
     let class = Class::open(folder.path()).await;
     assert_eq!(class.get(SCRIPT, LINA).await.1, script(1));
-    class.server.abort();
-    let start = Instant::now();
-    while !class.get("/somewhere", "").await.1.contains("\"status\":503") {
-        assert!(start.elapsed() < PATIENCE, "the line does not fall");
-        sleep(THOUGHT).await;
-    }
+    class.fall().await;
     let (head, body) = class.get(SCRIPT, MALO).await;
+    assert!(head.contains("detail=\"stale\"") && body == script(1), "{head}");
+}
+
+/// Nothing but the profile says that it is for all.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_used_of_it_is_right_when_the_school_opens() {
+    let folder = tempfile::tempdir().unwrap();
+    let class = Class::open(folder.path()).await;
+    let versioned = format!("{SCRIPT}?v=7");
+    for path in [SCRIPT, &versioned] {
+        for cookie in [LINA, MALO] {
+            assert_eq!(class.get(path, cookie).await.1, script(1), "{path}");
+        }
+    }
+    class.asked();
+    let look = || {
+        let (gate, pace) = (Arc::clone(&class.street.school.gate), Arc::new(Pace::new(1 << 30)));
+        let (stop, stopping) = watch::channel(false);
+        async move {
+            let here = gate.refresh_used(pace, stopping).await;
+            drop(stop);
+            here
+        }
+    };
+    // The workspace has a new version, and gives it to nobody in particular.
+    class.version.store(2, Ordering::Relaxed);
+    assert_eq!(look().await, 2);
+    let asked = class.asked();
+    assert!(asked.len() == 2 && asked.iter().all(|it| it.who.is_none() && it.status == 200), "{asked:?}");
+    // The lesson begins, and the line is down.
+    class.fall().await;
+    for path in [SCRIPT, &versioned] {
+        let (head, body) = class.get(path, LINA).await;
+        assert!(head.contains("detail=\"stale\"") && body == script(2), "{path}: {head}");
+    }
+}
+
+/// What a profile takes for static, and is a page to sign in at in the morning, takes nothing away.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invitation_to_sign_in_takes_the_place_of_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let class = Class::open(folder.path()).await;
+    for cookie in [LINA, MALO] {
+        assert_eq!(class.get(SCRIPT, cookie).await.1, script(1));
+    }
+    class.version.store(MENDED, Ordering::Relaxed);
+    let (_stop, stopping) = watch::channel(false);
+    let gate = Arc::clone(&class.street.school.gate);
+    assert_eq!(gate.refresh_used(Arc::new(Pace::new(1 << 30)), stopping).await, 0);
+    class.fall().await;
+    let (head, body) = class.get(SCRIPT, LINA).await;
     assert!(head.contains("detail=\"stale\"") && body == script(1), "{head}");
 }
