@@ -186,8 +186,11 @@ fn a_box_that_somebody_has_used_has_no_such_page() -> Result<()> {
     let lab = Lab::new()?;
     let mut appliance = lab.appliance_with(&usual_configuration())?;
     appliance.add_usual_devices()?;
-    appliance.start()?;
+    let screen = lab.directory().join("screen.json");
+    appliance.start_with(&["--screen", &text(&screen)?])?;
     appliance.wait_until_ready(&lab.pc1)?;
+    // Before its first look the box is fresh to nobody.
+    wait_until("the box to look whose it is", || Ok(screen.exists()))?;
     let page = Browser::plain(&lab, &lab.pc1, "pupil").get(PAGE)?;
     ensure!(
         (page.status.as_str(), page.location.as_str()) == ("303", "/"),
