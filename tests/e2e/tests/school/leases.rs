@@ -83,7 +83,7 @@ fn ask(client: &Machine, options: &[&str]) -> Result<String> {
         .success()?;
     let script = script.display().to_string();
     let ask = [
-        "busybox", "udhcpc", "-i", "eth0", "-f", "-n", "-q", "-t", "4", "-T", "1", "-O", "114", "-s", &script,
+        "busybox", "udhcpc", "-i", "eth0", "-f", "-n", "-q", "-t", "8", "-T", "1", "-O", "114", "-s", &script,
     ];
     Ok(client.run(&[&ask[..], options].concat())?.stdout)
 }
