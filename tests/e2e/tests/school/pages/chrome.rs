@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 const DRIVER: &str = "http://127.0.0.1:9515";
 /// The key under which WebDriver hides the number of an element.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
-/// How long an element is looked for, in milliseconds: a page that follows a touch is there long before.
-const LOOK_MS: u32 = 10_000;
+/// How long an element is looked for, in milliseconds: a page that follows a touch is there long before, unless the machine is very busy.
+const LOOK_MS: u32 = 30_000;
 /// Keys, as WebDriver writes them.
 pub(super) const TAB: &str = "\u{e004}";
 pub(super) const ENTER: &str = "\u{e007}";
