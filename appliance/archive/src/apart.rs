@@ -3,11 +3,11 @@
 //! A kind of field that is kept for another time than the access record has a table of its own beside it: the same columns,
 //! of which only its own have values, and the sequence by which its rows find theirs.
 
-use journal::{SegmentId, Source, Tally, harvest};
+use journal::{SegmentId, Source, Tally};
 
 use crate::retention::{Field, Retention};
 use crate::row::{Number, Row, Text, record};
-use crate::table::{Table, TableError, TableWriter};
+use crate::table::{Table, TableError, TableWriter, harvest_rows};
 
 /// What stands for who it was when that is deleted.
 const DELETED: &str = "deleted";
@@ -35,15 +35,7 @@ pub fn write_apart<S: Source>(
     retention: &Retention,
 ) -> Result<(Vec<Part>, Tally), TableError> {
     let mut writer = PartsWriter::new(retention)?;
-    let mut outcome = Ok(());
-    let tally = harvest(source, segments, after, |harvested| {
-        for row in Row::of(&harvested) {
-            if outcome.is_ok() {
-                outcome = writer.push(row);
-            }
-        }
-    })?;
-    outcome?;
+    let tally = harvest_rows(source, segments, after, |row| writer.push(row))?;
     Ok((writer.finish()?, tally))
 }
 

@@ -2,9 +2,8 @@
 
 use journal::{ClockTie, Ended, Found, FoundAct, FoundPersonAct, Hit, Late, News, Sequence};
 use model::{
-    Act, Alteration, Closing, Deed, DomainName, End, Host, InternetMode, LessonEnding, LessonId,
-    LessonSettings, OverrideId, PersonAct, PersonDeed, ReadingEnd, ReadingTerms, RoomName, Rule, Scope,
-    Sought, Topic, When,
+    Act, Closing, Deed, DomainName, End, Host, InternetMode, LessonEnding, LessonId, LessonSettings,
+    OverrideId, PersonAct, PersonDeed, ReadingEnd, ReadingTerms, RoomName, Rule, Scope, Sought, Topic, When,
 };
 
 use crate::row::{Number, Row, Text, WITH_PEOPLE, WITH_WIFI, record, scope};
@@ -177,20 +176,7 @@ fn person(row: &Row) -> Option<FoundPersonAct> {
     let reading = || row.text(Text::Name)?.parse().ok();
     let sought = || row.text(Text::Motive).map(Sought::new);
     let deed = match row.text(Text::Deed)? {
-        "sign-in" => PersonDeed::SignIn,
-        "fail-sign-in" => PersonDeed::FailSignIn,
-        "sign-out" => PersonDeed::SignOut,
-        "change-secret" => PersonDeed::ChangeSecret,
-        "sign-in-by-paper" => PersonDeed::SignInByPaper,
-        "add-telephone" => PersonDeed::AddTelephone,
         "remove-telephone" => PersonDeed::RemoveTelephone { name: name()? },
-        "adopt-point" => PersonDeed::AdoptPoint { words: sought()? },
-        "release-point" => PersonDeed::ReleasePoint { words: sought()? },
-        "register-device" => PersonDeed::RegisterDevice { words: sought()? },
-        "forget-device" => PersonDeed::ForgetDevice { words: sought()? },
-        "add-reader" => PersonDeed::AddReader { words: sought()? },
-        "remove-reader" => PersonDeed::RemoveReader { words: sought()? },
-        "install-release" => PersonDeed::InstallRelease { words: sought()? },
         "add-person" => PersonDeed::AddPerson { name: name()?, role: row.text(Text::Role)?.parse().ok()? },
         "reset-person" => PersonDeed::ResetPerson { name: name()? },
         "disable-person" => PersonDeed::DisablePerson { name: name()? },
@@ -199,9 +185,6 @@ fn person(row: &Row) -> Option<FoundPersonAct> {
             PersonDeed::Decline { site, room: row.text(Text::Room).map(str::parse).transpose().ok()? }
         }
         "open-reading" => open_reading(row)?,
-        "place-hold" => PersonDeed::PlaceHold { words: sought()? },
-        "lift-hold" => PersonDeed::LiftHold { words: sought()? },
-        "sign-retention" => PersonDeed::SignRetention { words: sought()? },
         "search-journal" => PersonDeed::SearchJournal { reading: reading()?, sought: sought()? },
         "export-journal" => PersonDeed::ExportJournal { reading: reading()?, sought: sought()? },
         "close-reading" => {
@@ -221,7 +204,7 @@ fn person(row: &Row) -> Option<FoundPersonAct> {
             let ending = LessonEnding::ALL.into_iter().find(|ending| ending.as_str() == word)?;
             PersonDeed::EndLesson { lesson, room, ending }
         }
-        other => PersonDeed::Alter { what: Alteration::read(other)?, words: sought()? },
+        other => PersonDeed::read(other, sought())?,
     };
     let device = row.text(Text::Machine).map(str::parse).transpose().ok()?;
     let at = row.time(Number::Time)?;

@@ -93,17 +93,27 @@ pub fn write_table<S: Source>(
     after: u64,
 ) -> Result<(Vec<u8>, u64, Tally), TableError> {
     let mut writer = TableWriter::new()?;
+    let tally = harvest_rows(source, segments, after, |row| writer.push(row))?;
+    let rows = writer.row_count();
+    Ok((writer.finish()?, rows, tally))
+}
+
+/// Has all that segments hold above a sequence pushed, row by row, as long as that succeeds. Returns what was counted.
+pub(crate) fn harvest_rows<S: Source>(
+    source: &S,
+    segments: &[SegmentId],
+    after: u64,
+    mut push: impl FnMut(Row) -> Result<(), TableError>,
+) -> Result<Tally, TableError> {
     let mut outcome = Ok(());
     let tally = harvest(source, segments, after, |harvested| {
         for row in Row::of(&harvested) {
             if outcome.is_ok() {
-                outcome = writer.push(row);
+                outcome = push(row);
             }
         }
     })?;
-    outcome?;
-    let rows = writer.row_count();
-    Ok((writer.finish()?, rows, tally))
+    outcome.map(|()| tally)
 }
 
 /// A table that is read.

@@ -404,6 +404,31 @@ impl PersonDeed {
         }
     }
 
+    /// The deed of a word, where no more is told of it than one line, or nothing; `None` for the words of all others.
+    #[must_use]
+    pub fn read(word: &str, words: Option<Sought>) -> Option<Self> {
+        let deed = match word {
+            "sign-in" => Self::SignIn,
+            "fail-sign-in" => Self::FailSignIn,
+            "sign-out" => Self::SignOut,
+            "change-secret" => Self::ChangeSecret,
+            "sign-in-by-paper" => Self::SignInByPaper,
+            "add-telephone" => Self::AddTelephone,
+            "adopt-point" => Self::AdoptPoint { words: words? },
+            "release-point" => Self::ReleasePoint { words: words? },
+            "register-device" => Self::RegisterDevice { words: words? },
+            "forget-device" => Self::ForgetDevice { words: words? },
+            "add-reader" => Self::AddReader { words: words? },
+            "remove-reader" => Self::RemoveReader { words: words? },
+            "install-release" => Self::InstallRelease { words: words? },
+            "place-hold" => Self::PlaceHold { words: words? },
+            "lift-hold" => Self::LiftHold { words: words? },
+            "sign-retention" => Self::SignRetention { words: words? },
+            other => Self::Alter { what: Alteration::read(other)?, words: words? },
+        };
+        Some(deed)
+    }
+
     /// The lesson that it is about, and how that goes on; without the latter, it ends.
     #[must_use]
     pub fn lesson(&self) -> Option<(LessonId, Option<&LessonSettings>)> {
@@ -505,6 +530,42 @@ mod tests {
         check(Role::Head, &["CM1"], Some("CM2"), true);
         check(Role::Technician, &[], None, true);
         check(Role::Officer, &["CM2"], Some("CM2"), false);
+    }
+
+    #[test]
+    fn a_deed_of_one_line_is_read_by_its_word() {
+        let line = || Sought::new("CM2-04");
+        let plain = [
+            PersonDeed::SignIn,
+            PersonDeed::FailSignIn,
+            PersonDeed::SignOut,
+            PersonDeed::ChangeSecret,
+            PersonDeed::SignInByPaper,
+            PersonDeed::AddTelephone,
+        ];
+        for deed in plain {
+            assert_eq!(PersonDeed::read(deed.as_str(), None), Some(deed));
+        }
+        let told = [
+            PersonDeed::AdoptPoint { words: line() },
+            PersonDeed::ReleasePoint { words: line() },
+            PersonDeed::RegisterDevice { words: line() },
+            PersonDeed::ForgetDevice { words: line() },
+            PersonDeed::AddReader { words: line() },
+            PersonDeed::RemoveReader { words: line() },
+            PersonDeed::InstallRelease { words: line() },
+            PersonDeed::PlaceHold { words: line() },
+            PersonDeed::LiftHold { words: line() },
+            PersonDeed::SignRetention { words: line() },
+            PersonDeed::Alter { what: Alteration::DoNow, words: line() },
+        ];
+        for deed in told {
+            assert_eq!(PersonDeed::read(deed.as_str(), None), None, "{deed:?}");
+            assert_eq!(PersonDeed::read(deed.as_str(), Some(line())), Some(deed));
+        }
+        for word in ["add-person", "decline", "open-reading", "start-lesson", "fly"] {
+            assert_eq!(PersonDeed::read(word, Some(line())), None, "{word}");
+        }
     }
 
     #[test]

@@ -42,18 +42,7 @@ impl Obstacle {
     /// The obstacle that a refusal is; `None` where nobody can lift it, so that nobody needs to be asked.
     #[must_use]
     pub fn of(reason: &Reason) -> Option<Self> {
-        let category = match reason {
-            Reason::Listed { category, .. } | Reason::Locked { category, .. } => Some(category.clone()),
-            Reason::NotListed
-            | Reason::Fault(_)
-            | Reason::WhiteListed { .. }
-            | Reason::Workspace { .. }
-            | Reason::NotWhiteListed
-            | Reason::ClosedHours
-            | Reason::Ruled(_)
-            | Reason::Service(_)
-            | Reason::Narrowed(_) => None,
-        };
+        let category = reason.category().cloned();
         Some(Self { reason: reason.as_str().into(), category, lifter: reason.lifter()? })
     }
 }

@@ -102,6 +102,24 @@ impl Reason {
         }
     }
 
+    /// The category of the list that decided; `None` where no list did.
+    #[must_use]
+    pub fn category(&self) -> Option<&Category> {
+        match self {
+            Self::Listed { category, .. }
+            | Self::WhiteListed { category, .. }
+            | Self::Locked { category, .. } => Some(category),
+            Self::NotListed
+            | Self::Fault(_)
+            | Self::Workspace { .. }
+            | Self::NotWhiteListed
+            | Self::ClosedHours
+            | Self::Ruled(_)
+            | Self::Service(_)
+            | Self::Narrowed(_) => None,
+        }
+    }
+
     /// The site that a host belongs to that was refused for this reason: what a list or a rule names, else what somebody
     /// registered. The labels before it are whatever a pupil types, and would stand on the projector.
     #[must_use]
@@ -274,6 +292,22 @@ impl Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reason_has_a_category_where_a_list_decided() {
+        let (category, entry) = (|| "games".parse().unwrap(), || "example.fr".into());
+        let listed = [
+            Reason::Listed { category: category(), entry: entry() },
+            Reason::WhiteListed { category: category(), entry: entry() },
+            Reason::Locked { category: category(), entry: entry() },
+        ];
+        for reason in listed {
+            assert_eq!(reason.category().map(Category::as_str), Some("games"), "{reason:?}");
+        }
+        for reason in [Reason::NotListed, Reason::NotWhiteListed, Reason::Workspace { entry: entry() }] {
+            assert_eq!(reason.category(), None, "{reason:?}");
+        }
+    }
 
     #[test]
     fn a_refused_site_has_none_of_the_labels_that_somebody_typed() {

@@ -83,19 +83,7 @@ fn write(object: &Object<'_>) -> String {
 fn sub_error(reason: &Reason) -> u8 {
     /// What the operator of the local network has decided.
     const NETWORK_OPERATOR_POLICY: u8 = 5;
-    let category = match reason {
-        Reason::Listed { category, .. } | Reason::Locked { category, .. } => Some(category),
-        Reason::NotListed
-        | Reason::Fault(_)
-        | Reason::WhiteListed { .. }
-        | Reason::Workspace { .. }
-        | Reason::NotWhiteListed
-        | Reason::ClosedHours
-        | Reason::Ruled(_)
-        | Reason::Service(_)
-        | Reason::Narrowed(_) => None,
-    };
-    match category.map(Category::as_str) {
+    match reason.category().map(Category::as_str) {
         Some("malware" | "cryptojacking") => 1,
         Some("phishing") => 2,
         Some("stalkerware") => 4,

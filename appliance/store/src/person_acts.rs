@@ -1,8 +1,8 @@
 //! What people did, until the journal has it: kept in the same transaction as what it did.
 
 use model::{
-    Alteration, LessonEnding, LessonId, LessonSettings, Mac, PersonAct, PersonDeed, ReadingEnd, ReadingId,
-    Sought, Timestamp,
+    LessonEnding, LessonId, LessonSettings, Mac, PersonAct, PersonDeed, ReadingEnd, ReadingId, Sought,
+    Timestamp,
 };
 use rusqlite::{Row, Transaction, params};
 
@@ -189,20 +189,7 @@ fn read_act(row: &Row<'_>) -> rusqlite::Result<WaitingAct> {
     let name = || parse(4, &text(4)?);
     let reading = || row.get(8).map(ReadingId::new);
     let deed = match text(3)?.as_str() {
-        "sign-in" => PersonDeed::SignIn,
-        "fail-sign-in" => PersonDeed::FailSignIn,
-        "sign-out" => PersonDeed::SignOut,
-        "change-secret" => PersonDeed::ChangeSecret,
-        "sign-in-by-paper" => PersonDeed::SignInByPaper,
-        "add-telephone" => PersonDeed::AddTelephone,
         "remove-telephone" => PersonDeed::RemoveTelephone { name: name()? },
-        "adopt-point" => PersonDeed::AdoptPoint { words: Sought::new(&text(9)?) },
-        "release-point" => PersonDeed::ReleasePoint { words: Sought::new(&text(9)?) },
-        "register-device" => PersonDeed::RegisterDevice { words: Sought::new(&text(9)?) },
-        "forget-device" => PersonDeed::ForgetDevice { words: Sought::new(&text(9)?) },
-        "add-reader" => PersonDeed::AddReader { words: Sought::new(&text(9)?) },
-        "remove-reader" => PersonDeed::RemoveReader { words: Sought::new(&text(9)?) },
-        "install-release" => PersonDeed::InstallRelease { words: Sought::new(&text(9)?) },
         "add-person" => PersonDeed::AddPerson { name: name()?, role: parse(5, &text(5)?)? },
         "reset-person" => PersonDeed::ResetPerson { name: name()? },
         "disable-person" => PersonDeed::DisablePerson { name: name()? },
@@ -216,9 +203,6 @@ fn read_act(row: &Row<'_>) -> rusqlite::Result<WaitingAct> {
             terms: Box::new(read_terms(row, 10)?),
             until: Timestamp::from_unix_ms(row.get::<_, Option<i64>>(16)?.unwrap_or(0)),
         },
-        "place-hold" => PersonDeed::PlaceHold { words: Sought::new(&text(9)?) },
-        "lift-hold" => PersonDeed::LiftHold { words: Sought::new(&text(9)?) },
-        "sign-retention" => PersonDeed::SignRetention { words: Sought::new(&text(9)?) },
         "search-journal" => PersonDeed::SearchJournal { reading: reading()?, sought: Sought::new(&text(9)?) },
         "export-journal" => PersonDeed::ExportJournal { reading: reading()?, sought: Sought::new(&text(9)?) },
         "close-reading" => {
@@ -238,8 +222,8 @@ fn read_act(row: &Row<'_>) -> rusqlite::Result<WaitingAct> {
             PersonDeed::EndLesson { lesson: read_lesson(row)?, room: parse(7, &text(7)?)?, ending }
         }
         other => {
-            let what = Alteration::read(other).ok_or_else(|| unknown(3, format!("`{other}` is no deed")))?;
-            PersonDeed::Alter { what, words: Sought::new(&text(9)?) }
+            let deed = PersonDeed::read(other, Some(Sought::new(&text(9)?)));
+            deed.ok_or_else(|| unknown(3, format!("`{other}` is no deed")))?
         }
     };
     Ok(WaitingAct { number: row.get(0)?, act: PersonAct { author: parse(1, &text(1)?)?, device, deed } })
@@ -256,7 +240,7 @@ fn read_settings(row: &Row<'_>) -> rusqlite::Result<LessonSettings> {
 
 #[cfg(test)]
 mod tests {
-    use model::{InternetMode, Role};
+    use model::{Alteration, InternetMode, Role};
 
     use super::*;
     use crate::Second;

@@ -15,7 +15,7 @@ use archive::{
 use journal::{Found, Hit, Listed, Query};
 use model::{
     Category, MadeCard, Person, PersonAct, PersonName, READING_MINUTES_MAX, Reading, ReadingId, ReadingTerms,
-    Reason, RoomName, Selection, Sought, Timestamp, Verdict, When,
+    RoomName, Selection, Sought, Timestamp, Verdict, When,
 };
 use people::Token;
 use portal::{
@@ -470,7 +470,7 @@ type Cell = (Option<RoomName>, Option<Category>);
 
 impl Counts {
     fn add(&mut self, found: &Found) {
-        let category = category_of(&found.reason).cloned();
+        let category = found.reason.category().cloned();
         let (count, devices) = self.0.entry((found.room.clone(), category)).or_default();
         *count += u64::from(found.count);
         devices.insert(found.device.clone());
@@ -495,22 +495,6 @@ impl Counts {
 /// To a multiple of the fewest that are told.
 fn round_down(count: u64) -> u64 {
     count / COUNT_MIN * COUNT_MIN
-}
-
-fn category_of(reason: &Reason) -> Option<&Category> {
-    match reason {
-        Reason::Listed { category, .. }
-        | Reason::WhiteListed { category, .. }
-        | Reason::Locked { category, .. } => Some(category),
-        Reason::NotListed
-        | Reason::Fault(_)
-        | Reason::Workspace { .. }
-        | Reason::NotWhiteListed
-        | Reason::ClosedHours
-        | Reason::Ruled(_)
-        | Reason::Service(_)
-        | Reason::Narrowed(_) => None,
-    }
 }
 
 /// The key that somebody typed or pasted, a whole file of one included; none for an empty field.
@@ -555,7 +539,7 @@ impl From<Refused> for Failure {
 #[cfg(test)]
 mod tests {
     use journal::Sequence;
-    use model::{AccessKind, ClockQuality};
+    use model::{AccessKind, ClockQuality, Reason};
 
     use super::*;
 
