@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use harness::{Lab, Machine, usual_configuration, wait_until};
 
-use super::people::{AUTHORITY, Browser, add};
+use super::people::AUTHORITY;
+use super::technician;
 
 /// The commune's key.
 const KEY: &str = "6b1f0c9b5f3f4f2a9f0c7de3a1b2c3d4e5f60718293a4b5c6d7e8f9012345678";
@@ -70,7 +71,6 @@ fn an_access_point_is_adopted_by_plugging_it_in() -> Result<()> {
     appliance.wait_until_ready(&lab.pc1)?;
     let file = lab.directory().join(AUTHORITY).display().to_string();
     appliance.run(&["ca", "export", "--out", &file])?.success()?;
-    let card = add(&appliance, "Mme Petit", "technician", &[])?;
 
     // It starts, with its open network, and makes its certificate.
     let root = equip(&lab.tablet, KEY)?;
@@ -94,9 +94,7 @@ fn an_access_point_is_adopted_by_plugging_it_in() -> Result<()> {
     fs::copy(root.join("etc/uhttpd.crt"), laptop.join("etc/uhttpd.crt"))?;
     ensure!(!say(&lab.pc1, "say")?.is_success(), "a laptop without the key is heard");
 
-    let technician = Browser::new(&lab, &lab.pc2, "technician");
-    technician.begin("nom=Mme+Petit", &card, "trois+chats+gris")?;
-    technician.make_telephone_known("trois+chats+gris")?;
+    let technician = technician::sign_in(&lab, &appliance)?;
     let page = technician.get("/technique")?;
     ensure!(page.text.contains("Bornes branchées"), "{}", page.text);
     let page = technician.get("/technique/bornes")?;
@@ -147,10 +145,7 @@ fn a_box_draws_its_own_key_and_gives_it_out_with_the_files_of_the_first_start() 
     appliance.wait_until_ready(&lab.pc1)?;
     let file = lab.directory().join(AUTHORITY).display().to_string();
     appliance.run(&["ca", "export", "--out", &file])?.success()?;
-    let card = add(&appliance, "Mme Petit", "technician", &[])?;
-    let technician = Browser::new(&lab, &lab.pc2, "technician");
-    technician.begin("nom=Mme+Petit", &card, "trois+chats+gris")?;
-    technician.make_telephone_known("trois+chats+gris")?;
+    let technician = technician::sign_in(&lab, &appliance)?;
     let page = technician.get("/technique/bornes")?;
     let packed = lab.pc2.directory().join("preau-borne.tar.gz");
     technician.save(&page, "/technique/bornes/fichiers", "", &packed)?;

@@ -5,10 +5,10 @@ use harness::{Appliance, Lab, Output, RESOLVER_IPV4, Service, preau_binary, wait
 
 use crate::hub::{preau, text};
 use crate::hub_urgent::FarHub;
-use crate::people::{Browser, Page, add, open};
+use crate::people::{Browser, Page, open};
+use crate::technician::{SECRET, sign_in};
 
 const PAGE: &str = "/technique/hub";
-const SECRET: &str = "trois+chats+gris";
 /// The ports of the hub that the box is at, and of the other one.
 const OWN: &str = "8443";
 const OTHER: &str = "8444";
@@ -46,15 +46,6 @@ fn status(lab: &Lab, site: &str) -> Result<String> {
     let url = format!("http://{site}/");
     let arguments = ["curl", "--silent", "--output", "/dev/null", "--write-out", "%{http_code}", &url];
     Ok(lab.pc1.run(&arguments)?.stdout)
-}
-
-/// Whoever keeps the box, signed in.
-fn sign_in<'a>(lab: &'a Lab, appliance: &Appliance<'_>) -> Result<Browser<'a>> {
-    let card = add(appliance, "Mme Petit", "technician", &[])?;
-    let technician = Browser::new(lab, &lab.pc2, "technician");
-    technician.begin("nom=Mme+Petit", &card, SECRET)?;
-    technician.make_telephone_known(SECRET)?;
-    Ok(technician)
 }
 
 /// Types a code; what became of it.

@@ -35,7 +35,7 @@ impl<'lab> FarHub<'lab> {
         Ok(hub)
     }
 
-    fn run(&mut self) -> Result<()> {
+    pub(crate) fn run(&mut self) -> Result<()> {
         let (program, data) = (text(&preau_binary()?)?, text(self.folder.path())?);
         let listen = format!("{RESOLVER_IPV4}:8443");
         let mut words: Vec<&str> = vec![&program, "hub", "--data", &data, "--listen", &listen];
@@ -47,7 +47,7 @@ impl<'lab> FarHub<'lab> {
     }
 
     /// Nobody is there any more.
-    fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         drop(self.process.take());
     }
 

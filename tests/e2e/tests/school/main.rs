@@ -107,6 +107,8 @@ mod services;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod technician;
+#[cfg(test)]
 mod units;
 #[cfg(test)]
 mod updates;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use harness::{APPLIANCE_IPV4, APPLIANCE_IPV6, Appliance, Lab, Output, RESOLVER_IPV4, preau_binary};
 use harness::{Site, sites, usual_configuration, wait_until};
 use serde_json::Value;
@@ -43,7 +43,7 @@ const LISTED: [(&str, &str); 5] = [
 ];
 
 /// An Internet with everything that the attacks ask for; its servers of DNS over HTTPS are listed as `doh_list`.
-fn internet(doh_list: &str) -> Result<Vec<Site>> {
+pub(crate) fn internet(doh_list: &str) -> Result<Vec<Site>> {
     let mut names = vec![("mediatheque.example", None)];
     names.extend(LISTED.map(|(name, list)| (name, Some(list))));
     names.extend(DOH.map(|name| (name, Some(doh_list))));
@@ -53,17 +53,29 @@ fn internet(doh_list: &str) -> Result<Vec<Site>> {
     sites(&names)
 }
 
-fn configuration() -> String {
+pub(crate) fn configuration() -> String {
     usual_configuration() + "\n[selftest]\nsite = \"mediatheque.example\"\n"
 }
 
-fn start<'lab>(lab: &'lab Lab, configuration: &str) -> Result<Appliance<'lab>> {
+pub(crate) fn start<'lab>(lab: &'lab Lab, configuration: &str) -> Result<Appliance<'lab>> {
     let mut appliance = lab.appliance_with(configuration)?;
     appliance.build_lists(&lab.lists())?;
     appliance.add_usual_devices()?;
     appliance.start()?;
     appliance.wait_until_ready(&lab.pc1)?;
     Ok(appliance)
+}
+
+/// Waits until the box has attacked itself, and found itself closed.
+pub(crate) fn await_closed(appliance: &Appliance<'_>) -> Result<()> {
+    let history = || -> Result<String> { appliance.run(&["selftest", "history"])?.success() };
+    for _ in 0..3 {
+        // A minute and more: one patience may not be enough for it.
+        if wait_until("a run", || Ok(history()?.contains("\tclosed\tschool\t"))).is_ok() {
+            return Ok(());
+        }
+    }
+    bail!("{}\n{}", history()?, appliance.log()?)
 }
 
 /// Runs it on the box.
@@ -307,15 +319,8 @@ fn a_box_attacks_itself_each_night() -> Result<()> {
     let night = format!("at = \"{}\"\n", now.trim());
     let configuration = configuration().replace("[school]\n", "[school]\ntimezone = \"Etc/UTC\"\n") + &night;
     let appliance = start(&lab, &configuration)?;
-    let history = || -> Result<String> { appliance.run(&["selftest", "history"])?.success() };
-    assert!(history()?.contains("no self-test"), "not yet");
-    for _ in 0..3 {
-        // A minute and more: one patience may not be enough for it.
-        if wait_until("the night", || Ok(history()?.contains("\tclosed\tschool\t"))).is_ok() {
-            break;
-        }
-    }
-    let history = history()?;
-    assert!(history.contains("\tclosed\tschool\t"), "{history}\n{}", appliance.log()?);
+    let history = appliance.run(&["selftest", "history"])?.success()?;
+    assert!(history.contains("no self-test"), "not yet: {history}");
+    await_closed(&appliance)?;
     wait_until("the log to tell", || Ok(appliance.log()?.contains("found no way around")))
 }

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use anyhow::Result;
 use harness::{APPLIANCE_IPV4, Lab, Machine, preau_binary, sites, usual_configuration, wait_until};
 
-use super::people::{AUTHORITY, Browser, add};
+use super::people::AUTHORITY;
+use super::technician;
 
 /// A mirror among the sites of the lab's Internet.
 pub(crate) struct Mirror<'lab> {
@@ -128,14 +129,11 @@ fn a_list_that_lost_too_much_waits_for_a_technician() -> Result<()> {
     // She has no shell: her page offers it, once she says that it is meant.
     let file = lab.directory().join(AUTHORITY).display().to_string();
     appliance.run(&["ca", "export", "--out", &file])?.success()?;
-    let card = add(&appliance, "Mme Petit", "technician", &[])?;
-    let technician = Browser::new(&lab, &lab.pc2, "technician");
-    technician.begin("nom=Mme+Petit", &card, "trois+chats+gris")?;
-    technician.make_telephone_known("trois+chats+gris")?;
+    let technician = technician::sign_in(&lab, &appliance)?;
     wait_until("the box that she asks for it", || {
         Ok(technician.get("/technique")?.text.contains("name=\"voulu\""))
     })?;
-    let press = |form: &str| technician.fill(&technician.get("/technique")?, "/technique/maintenant", form);
+    let press = |form: &str| technician::press(&technician, form);
     assert_eq!(press("tache=held-list")?.status, "422", "it is not said that it is meant");
     assert!(is_refused(&lab.pc1, "casino.example")?);
     assert_eq!(press("tache=held-list&voulu=1")?.location, "/technique");
