@@ -246,7 +246,7 @@ mod tests {
     fn a_record_is_read_as_it_was_written() {
         let (key, kept) = samples();
         let bytes = write_record(&key, &kept);
-        assert_eq!(read_record(&bytes, &[]).unwrap(), (key.clone(), kept));
+        assert_eq!(read_record(&bytes, &[]).unwrap(), (key.clone(), kept.clone()));
         assert_eq!(read_record(&write_record(&key, &[]), &[]).unwrap(), (key.clone(), vec![]));
         for validity in [Validity::Standing, Validity::Doubted, Validity::Withdrawn] {
             let stored = Stored { validity, ..kept[0].stored.clone() };

@@ -223,18 +223,11 @@ async fn what_was_used_of_it_is_right_when_the_school_opens() {
         }
     }
     class.asked();
-    let look = || {
-        let (gate, pace) = (Arc::clone(&class.street.school.gate), Arc::new(Pace::new(1 << 30)));
-        let (stop, stopping) = watch::channel(false);
-        async move {
-            let here = gate.refresh_used(pace, stopping).await;
-            drop(stop);
-            here
-        }
-    };
     // The workspace has a new version, and gives it to nobody in particular.
     class.version.store(2, Ordering::Relaxed);
-    assert_eq!(look().await, 2);
+    let (_stop, stopping) = watch::channel(false);
+    let gate = Arc::clone(&class.street.school.gate);
+    assert_eq!(gate.refresh_used(Arc::new(Pace::new(1 << 30)), stopping).await, 2);
     let asked = class.asked();
     assert!(asked.len() == 2 && asked.iter().all(|it| it.who.is_none() && it.status == 200), "{asked:?}");
     // The lesson begins, and the line is down.
