@@ -243,11 +243,13 @@ pub fn run(command: Command) -> Result<()> {
 /// The same, for what it prints.
 ///
 /// # Errors
-/// It cannot be started, or fails.
+/// It cannot be started, or fails, with all that it said: a benchmark tells what did not hold among its figures.
 pub fn output(mut command: Command) -> Result<String> {
     let output = command.stdin(Stdio::null()).output().with_context(|| format!("{command:?}"))?;
-    ensure!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{command:?}: {errors}\n{printed}");
+    Ok(printed)
 }
 
 #[cfg(test)]
