@@ -15,6 +15,8 @@ use super::{ORIGIN, PLAIN_PORT, TLS_PORT};
 
 /// What is written at once: small, so that a transfer that ends early has little more on its way.
 const WRITE_BYTES: usize = 16 << 10;
+/// The same at a pace of its own: smaller still, where it is counted what comes twice.
+const PACED_BYTES: usize = 4 << 10;
 /// Longest head that is read.
 const HEAD_LINES_MAX: usize = 100;
 /// For a request, and for whoever is silent on purpose: longer than any case waits.
@@ -202,11 +204,12 @@ impl Wire<'_> {
     /// # Errors
     /// The other side is gone.
     pub fn paced(&mut self, bytes: &[u8], bytes_a_second: Option<f64>) -> io::Result<()> {
-        let own = Line::default();
+        let (own, mut at_once) = (Line::default(), WRITE_BYTES);
         if let Some(pace) = bytes_a_second {
             own.narrow(pace);
+            at_once = PACED_BYTES;
         }
-        for chunk in bytes.chunks(WRITE_BYTES) {
+        for chunk in bytes.chunks(at_once) {
             self.line.carry(chunk.len());
             own.carry(chunk.len());
             self.out.write_all(chunk)?;
