@@ -2,7 +2,6 @@
 
 use std::io::Read as _;
 use std::thread;
-use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
@@ -18,6 +17,10 @@ const SLOW: f64 = 4e6;
 const HERD: usize = 50;
 /// Beyond each byte once: what was on its way when a transfer ended where another had begun, a sixteenth.
 const SLACK_PART: u64 = 16;
+/// The same of many transfers, each of which ends so: an eighth. What the parts of a mixed herd have of it is twice as much.
+const MIXED_SLACK_PART: u64 = 8;
+/// Bytes of a part that somebody of a mixed herd wants.
+const PART: usize = 200_000;
 
 pub(super) const CASES: &[Case] = &[
     Case { name: "herd", what: "50 whole: each byte comes once", run: herd },
@@ -34,9 +37,21 @@ pub(super) const CASES: &[Case] = &[
 ];
 
 fn expect_once(ground: &Ground<'_>) -> Result<()> {
+    expect_once_but(ground, SLACK_PART)
+}
+
+/// The same, with so large a part of it beyond.
+fn expect_once_but(ground: &Ground<'_>, slack_part: u64) -> Result<()> {
     let length = u64::try_from(LENGTH)?;
     let sent = ground.sent();
-    ensure!(sent <= length + length / SLACK_PART, "{sent} bytes came of {length}");
+    ensure!(sent <= length + length / slack_part, "{sent} bytes came of {length}");
+    Ok(())
+}
+
+/// No more than so many of it had come: whoever was served by then has not waited for the rest. The server has its pace by the clock, and a machine
+/// that is busy is late with what it sends as with what it serves.
+fn expect_at_most(sent: u64, bytes: usize) -> Result<()> {
+    ensure!(sent < u64::try_from(bytes)?, "it waited until {sent} bytes of {LENGTH} had come");
     Ok(())
 }
 
@@ -50,9 +65,9 @@ fn herd(ground: &Ground<'_>) -> Result<()> {
 
 fn mixed_herd(ground: &Ground<'_>) -> Result<()> {
     // Several transfers at once: slow enough for a busy machine to take all that comes as it comes.
-    let object = Object::new(LENGTH, 1).at(SLOW / 4.0);
+    let object = Object::new(LENGTH, 1).at(SLOW / 8.0);
     ground.offer(&object);
-    let span = |number: usize| (number * 200_000, number * 200_000 + 50_000);
+    let span = |number: usize| (number * PART, number * PART + PART);
     let answers = at_once(HERD, |number| match number % 3 {
         0 => ground.get(&[]),
         1 => ground.range("bytes=0-"),
@@ -68,25 +83,26 @@ fn mixed_herd(ground: &Ground<'_>) -> Result<()> {
             _ => expect_part(answer, &object, span(number).0, span(number).1)?,
         }
     }
-    expect_once(ground)
+    expect_once_but(ground, MIXED_SLACK_PART)
 }
 
 fn late_joiner(ground: &Ground<'_>) -> Result<()> {
-    let object = Object::new(LENGTH, 1).at(SLOW);
+    let object = Object::new(LENGTH, 1).at(SLOW / 2.0);
     ground.offer(&object);
-    let waited = while_one_reads(ground, &object, LENGTH / 3, || {
+    let sent = while_one_reads(ground, &object, LENGTH / 3, || {
         let late = ground.client.begin("GET", &ground.path, &[])?;
-        let waited = late.head_after;
+        let sent = ground.sent();
         expect_whole(&late.finish()?, &object)?;
-        Ok(waited)
+        Ok(sent)
     })?;
-    // The rest of it takes two seconds: whoever waits for all of it waits so long.
-    ensure!(waited < Duration::from_millis(1_800), "it waited for {waited:?}");
+    // Whoever waits for all of it has its head when all has come.
+    expect_at_most(sent, LENGTH - LENGTH / 10)?;
     expect_once(ground)
 }
 
 fn range_joins(ground: &Ground<'_>) -> Result<()> {
-    let object = Object::new(LENGTH, 1).at(SLOW);
+    // Some transfers, as above.
+    let object = Object::new(LENGTH, 1).at(SLOW / 4.0);
     ground.offer(&object);
     while_one_reads(ground, &object, 1, || {
         for (start, end) in [(500_000, 500_100), (1, 5), (6_000_000, 6_100_000)] {
@@ -101,13 +117,13 @@ fn jump(ground: &Ground<'_>) -> Result<()> {
     // All of it takes twelve seconds: whoever waits for its turn waits nearly so long.
     let object = Object::new(LENGTH, 1).at(1e6);
     ground.offer(&object);
-    let waited = while_one_reads(ground, &object, 1, || {
+    let sent = while_one_reads(ground, &object, 1, || {
         let answer = ground.range("bytes=-1000")?;
+        let sent = ground.sent();
         expect_part(&answer, &object, LENGTH - 1_000, LENGTH)?;
-        Ok(answer.first_byte_after)
+        Ok(sent)
     })?;
-    ensure!(waited < Duration::from_secs(6), "it waited for {waited:?}");
-    Ok(())
+    expect_at_most(sent, LENGTH / 2)
 }
 
 fn slow_leader(ground: &Ground<'_>) -> Result<()> {
