@@ -283,10 +283,20 @@ mod tests {
         check("Foo", &[("foo", "a")], &[("foo", "A")], false);
         check("accept-encoding", &[("accept-encoding", "gzip")], &[("accept-encoding", "GZIP")], true);
         let french = [("accept-language", "fr, en;q=0.5")];
-        check("accept-language", &french, &[("accept-language", "en;q=0.5"), ("accept-language", "FR")], true);
+        check(
+            "accept-language",
+            &french,
+            &[("accept-language", "en;q=0.5"), ("accept-language", "FR")],
+            true,
+        );
         check("accept-language", &french, &[("accept-language", "en, fr;q=0.5")], false);
         check("accept-language", &french, &[("accept-language", "fr")], false);
-        check("accept-encoding", &[("accept-encoding", "gzip, br")], &[("accept-encoding", "br, gzip")], false);
+        check(
+            "accept-encoding",
+            &[("accept-encoding", "gzip, br")],
+            &[("accept-encoding", "br, gzip")],
+            false,
+        );
         check("a, B", &[("a", "1"), ("b", "2")], &[("b", "2"), ("a", "1")], true);
         check("a, b", &[("a", "1"), ("b", "2")], &[("a", "1")], false);
     }

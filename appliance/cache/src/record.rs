@@ -213,7 +213,6 @@ fn u64_of(count: usize) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fields::tests::map;
     use crate::stored::tests::{at, stored};
 
     fn samples() -> (Key, Vec<Kept>) {

@@ -19,6 +19,18 @@
     return fields.some((field) => field === document.activeElement || isChanged(field));
   };
 
+  // Whoever goes by keyboard stays where she is: what has no identifier is known by what it sends, or by where it leads.
+  const isSame = (one, other) => {
+    const sent = (form) => form && `${form.action}?${new URLSearchParams(new FormData(form))}`;
+    return (
+      one.id === other.id &&
+      one.name === other.name &&
+      one.value === other.value &&
+      one.href === other.href &&
+      sent(one.form) === sent(other.form)
+    );
+  };
+
   const show = async () => {
     isLate = isBusy || isTyping();
     if (isLate) return;
@@ -30,10 +42,11 @@
       const fresh = page.querySelector("[data-live]");
       if (!fresh) return location.reload();
       const open = [...live.querySelectorAll("details[open][id]")].map((details) => details.id);
-      const focused = document.activeElement && live.contains(document.activeElement) && document.activeElement.id;
+      const focused = live.contains(document.activeElement) ? document.activeElement : null;
       live.replaceChildren(...fresh.childNodes);
       for (const id of open) document.getElementById(id)?.setAttribute("open", "");
-      if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+      const again = focused && [...live.querySelectorAll(focused.tagName)].find((element) => isSame(element, focused));
+      again?.focus({ preventScroll: true });
     } catch {
       // The line to the box is cut: the source tries again by itself.
     } finally {

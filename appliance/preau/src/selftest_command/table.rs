@@ -172,10 +172,8 @@ mod tests {
             Result::of(find("dns-foreign"), open),
             Result::of(find("dns-ipv6"), skipped),
         ];
-        let run = Run {
-            ended_ms: Some(1_795_900_012_000),
-            ..run_of(1_795_900_000_000, State::Finished, results)
-        };
+        let run =
+            Run { ended_ms: Some(1_795_900_012_000), ..run_of(1_795_900_000_000, State::Finished, results) };
         let mut said = Vec::new();
         show(&mut said, &run, Language::French).unwrap();
         show(&mut said, &Run { state: State::Cut, ..run.clone() }, Language::English).unwrap();

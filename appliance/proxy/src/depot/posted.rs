@@ -198,9 +198,8 @@ impl Depot {
     /// Whether the server was asked for the same after it had said this.
     async fn has_newer(&self, key: &Key, stored: &Stored) -> bool {
         let objects = self.find(key).await.map(|entry| entry.objects()).unwrap_or_default();
-        let is_newer = |other: &Stored| {
-            other.validity == Validity::Standing && other.requested >= stored.received
-        };
+        let is_newer =
+            |other: &Stored| other.validity == Validity::Standing && other.requested >= stored.received;
         let vary = stored.vary.clone().of_anybody();
         let is_same = |other: &Stored| other.vary.clone().of_anybody() == vary;
         objects.iter().any(|other| is_same(&other.stored) && is_newer(&other.stored))

@@ -422,14 +422,16 @@ fn a_keyboard_leads_a_lesson() -> Result<()> {
     press("#internet-close")?;
     chrome.await_text("Rouvrir Internet")?;
     wait_until("a closed Internet", || Ok(visit(&lab.pc1, "http://mediatheque.example/")? == "403"))?;
-    wait_until("an open Internet", || {
-        // What changes on the page may take the focus away from the button at the very moment: it is pressed until the lesson is over.
-        let is_there = "return document.querySelector(\"form[action='/enseignant/cours/fin']\") !== null";
-        if chrome.run(is_there, &json!([]))? == json!(true) {
-            press("form[action='/enseignant/cours/fin'] button")?;
-        }
-        Ok(visit(&lab.pc1, "http://mediatheque.example/")? == "200")
-    })
+    // Somebody changes the lesson meanwhile: the page follows, and the keyboard stays where it was.
+    const END: &str = "form[action='/enseignant/cours/fin'] button";
+    chrome.tab_to(END)?;
+    let change = ["lesson", "change", "1", "--author", "Mme Martin", "--internet", "normal"];
+    school.appliance.run(&change)?.success()?;
+    chrome.await_text("Fermer Internet")?;
+    let is_there = format!("return document.activeElement.matches(\"{END}\")");
+    ensure!(chrome.run(&is_there, &json!([]))? == json!(true), "the focus went elsewhere");
+    chrome.press(ENTER)?;
+    wait_until("the lesson's end", || Ok(school.appliance.run(&["lesson", "list"])?.success()?.is_empty()))
 }
 
 /// A browser that runs no script: nothing but the freshness is missing.

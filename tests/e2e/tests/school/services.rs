@@ -447,9 +447,7 @@ fn a_flood_of_refused_packets_fills_no_journal_and_stops_nobody() -> Result<()> 
         Ok(flood.is_some_and(|record| record["count"].as_u64() > Some(100)))
     })?;
     // It is told every ten seconds, and the end of the flood may have missed the first time.
-    let told = || -> Result<u64> {
-        Ok(of_pc2()?.iter().filter_map(|record| record["count"].as_u64()).sum())
-    };
+    let told = || -> Result<u64> { Ok(of_pc2()?.iter().filter_map(|record| record["count"].as_u64()).sum()) };
     wait_until("nearly all packets on record", || Ok(told()? >= 900))
         .with_context(|| format!("{:?} of 1,000 packets are on record", told()))?;
     let found = of_pc2()?;

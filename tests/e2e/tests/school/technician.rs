@@ -72,9 +72,8 @@ fn an_exchange_with_the_hub_is_made_at_once_and_one_that_fails_is_told() -> Resu
 
     let mut hub = FarHub::start(&lab)?;
     hub.enrol(&appliance)?;
-    let exchanges = || -> Result<usize> {
-        Ok(appliance.log()?.matches("the hub has what it should have").count())
-    };
+    let exchanges =
+        || -> Result<usize> { Ok(appliance.log()?.matches("the hub has what it should have").count()) };
     let exchange = || -> Result<()> {
         await_button(&technician, "sync")?;
         let before = exchanges()?;
