@@ -85,6 +85,12 @@ impl Class {
     }
 
     /// Cuts the line, and waits until that is known.
+    /// Whoever asks after that is not answered by this server any more.
+    async fn stop(&mut self) {
+        self.server.abort();
+        assert!((&mut self.server).await.unwrap_err().is_cancelled());
+    }
+
     async fn cut(&self) {
         self.server.abort();
         let start = Instant::now();
@@ -235,10 +241,10 @@ async fn without_the_line_a_session_reads_what_it_was_granted_and_nobody_else_do
 #[tokio::test(flavor = "multi_thread")]
 async fn the_disk_alone_tells_nothing_and_with_the_cookie_it_does_after_a_restart() {
     let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
-    let class = Class::open(folder.path(), &hands, Manner::Compares).await;
+    let mut class = Class::open(folder.path(), &hands, Manner::Compares).await;
     class.get(LINA).await;
     await_ledgers(folder.path(), 1).await;
-    class.server.abort();
+    class.stop().await;
     drop(class);
     let files = all_files(folder.path());
     assert!(files.iter().any(|path| path.extension().is_some_and(|extension| extension == "secret")));
@@ -271,10 +277,10 @@ async fn the_disk_alone_tells_nothing_and_with_the_cookie_it_does_after_a_restar
 #[tokio::test(flavor = "multi_thread")]
 async fn with_the_line_what_a_session_was_granted_is_not_fetched_again_after_a_restart() {
     let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
-    let class = Class::open(folder.path(), &hands, Manner::Compares).await;
+    let mut class = Class::open(folder.path(), &hands, Manner::Compares).await;
     class.get(LINA).await;
     await_ledgers(folder.path(), 1).await;
-    class.server.abort();
+    class.stop().await;
     drop(class);
     let class = Class::open(folder.path(), &hands, Manner::Compares).await;
     assert_eq!(class.get(LINA).await.1, text(1));
@@ -300,12 +306,12 @@ async fn who_signs_out_leaves_nothing_to_read() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_false_certificate_is_no_line_that_is_down() {
     let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
-    let class = Class::open(folder.path(), &hands, Manner::Compares).await;
+    let mut class = Class::open(folder.path(), &hands, Manner::Compares).await;
     class.get(LINA).await;
     await_ledgers(folder.path(), 1).await;
     // Before it is known that the server is not trusted: those who come then are led past the box.
     let mut client = class.street.connect().await;
-    class.server.abort();
+    class.stop().await;
     let stranger = impersonate(&class.street);
     ask(&mut client, PATH, LINA).await;
     let (head, body) = hear(&mut client).await;
