@@ -422,11 +422,16 @@ fn a_keyboard_leads_a_lesson() -> Result<()> {
     press("#internet-close")?;
     chrome.await_text("Rouvrir Internet")?;
     wait_until("a closed Internet", || Ok(visit(&lab.pc1, "http://mediatheque.example/")? == "403"))?;
+    let is_led = || -> Result<bool> {
+        let script = "return document.querySelector(\"form[action='/enseignant/cours/fin']\") !== null";
+        Ok(chrome.run(script, &json!([]))? == json!(true))
+    };
     wait_until("an open Internet", || {
         // What changes on the page may take the focus away from the button at the very moment: it is pressed until the lesson is over.
-        let is_there = "return document.querySelector(\"form[action='/enseignant/cours/fin']\") !== null";
-        if chrome.run(is_there, &json!([]))? == json!(true) {
-            press("form[action='/enseignant/cours/fin'] button")?;
+        if is_led()?
+            && let Err(error) = press("form[action='/enseignant/cours/fin'] button")
+        {
+            ensure!(!is_led()?, "{error:#}");
         }
         Ok(visit(&lab.pc1, "http://mediatheque.example/")? == "200")
     })
