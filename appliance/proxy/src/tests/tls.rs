@@ -123,7 +123,7 @@ async fn a_hello_that_does_not_come_to_an_end_is_cut_off() {
     let (_site, port) = site().await;
     let school = School::with(|settings, _| {
         settings.ports.tls = port;
-        settings.timeouts.hello = Duration::from_millis(100);
+        settings.timeouts.hello = Duration::from_secs(1);
     })
     .await;
     let mut silent = connect(school.tls).await;
@@ -183,7 +183,7 @@ async fn an_idle_connection_is_given_up() {
     let (site, port) = site().await;
     let school = School::with(|settings, _| {
         settings.ports.tls = port;
-        settings.timeouts.idle = Duration::from_millis(100);
+        settings.timeouts.idle = Duration::from_millis(500);
     })
     .await;
     let mut client = connect(school.tls).await;

@@ -14,7 +14,7 @@ pub(crate) const HASTY: Limits = Limits {
     file_bytes_max: 1 << 20,
     unpacked_bytes_max: 4 << 20,
     silence: Duration::from_millis(2_000),
-    pace: Duration::from_millis(500),
+    pace: Duration::from_millis(1_500),
     pace_bytes: 10_000,
     answer: Duration::from_secs(20),
     tries: 4,

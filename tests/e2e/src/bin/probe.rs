@@ -15,8 +15,11 @@ use system::neighbours::NeighbourTable;
 use system::nft::{FirewallKeeper, Nft};
 use system::sockets::{Presence, bind_udp, listen_tcp};
 
-/// How long a knock waits. A refusal takes a millisecond, so what takes this long is silence.
-const SILENCE: Duration = Duration::from_millis(1_500);
+/// How long a knock waits. A refusal takes a millisecond, and what is lost once is sent again after a second: what takes this long is
+/// silence, on a machine that is busy too.
+const SILENCE: Duration = Duration::from_secs(3);
+/// How long each datagram of a burst is waited for: what is refused is so at once.
+const BURST_WAIT: Duration = Duration::from_millis(300);
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -220,7 +223,7 @@ fn burst(target: SocketAddr, datagrams: usize) -> Result<()> {
     let sockets: Vec<UdpSocket> = (0..datagrams).map(|_| UdpSocket::bind(local)).collect::<Result<_, _>>()?;
     for socket in &sockets {
         socket.connect(target)?;
-        socket.set_read_timeout(Some(SILENCE / 5))?;
+        socket.set_read_timeout(Some(BURST_WAIT))?;
         socket.send(b"burst")?;
     }
     let refused = sockets.iter().filter(|socket| {

@@ -102,8 +102,10 @@ openssl s_server -accept 44330 -cert shown.pem -key key.pem -www -quiet >/dev/nu
 server=$!
 until ss -Hltn 'sport = :44330' | grep -q .; do :; done
 HOME="$PWD/home" timeout 60 chromium --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --no-first-run \
-  --timeout=15000 --host-resolver-rules="MAP * 127.0.0.1" "$@" --dump-dom "https://$name:44330/" 2>/dev/null || true
+  --timeout=30000 --host-resolver-rules="MAP * 127.0.0.1" "$@" --dump-dom "https://$name:44330/" 2>/dev/null || true
 kill "$server"
+# The next one has the same port.
+wait "$server" || true
 "#;
 
 #[test]

@@ -42,7 +42,7 @@ fn chromium(client: &Machine, settings: &str, options: &[&str], url: &str) -> Re
     // A namespace is what its own sandbox wants to make; a page that never comes is given up.
     let usual =
         ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"];
-    let command = [&["timeout", "60", "chromium"], &usual[..], &[&folder, "--timeout=15000"], options];
+    let command = [&["timeout", "60", "chromium"], &usual[..], &[&folder, "--timeout=30000"], options];
     Ok(client.run(&[&command.concat()[..], &["--dump-dom", url]].concat())?.stdout)
 }
 

@@ -198,7 +198,7 @@ fi
 profile="$(mktemp -d -p .)"
 printf '{"dns_over_https":{"mode":"secure","templates":"https://preau.lan/dns-query"}}' > "$profile/Local State"
 HOME="$PWD/home" timeout 60 chromium --headless=new --no-sandbox --disable-gpu --disable-dev-shm-usage --no-first-run \
-  --user-data-dir="$PWD/$profile" --timeout=15000 --dump-dom "$url" 2>/dev/null || true
+  --user-data-dir="$PWD/$profile" --timeout=30000 --dump-dom "$url" 2>/dev/null || true
 "#;
 
 #[test]

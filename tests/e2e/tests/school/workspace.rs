@@ -109,7 +109,7 @@ fn chromium_shows_the_ent_with_the_certificate_of_the_box() -> Result<()> {
     lab.pc1.shell(&format!("{trust} {own}"))?.success()?;
     let url = format!("https://{ENT}/");
     let browse = "HOME=\"$PWD\" timeout 60 chromium --headless=new --no-sandbox --disable-gpu \
-                  --disable-dev-shm-usage --no-first-run --user-data-dir=profile --timeout=15000 --dump-dom";
+                  --disable-dev-shm-usage --no-first-run --user-data-dir=profile --timeout=30000 --dump-dom";
     let page = lab.pc1.shell(&format!("{browse} {url} 2>/dev/null"))?.success()?;
     assert!(page.contains("Ici encyclopedie.example."), "{page}");
     wait_until("a record of the page", || {

@@ -128,7 +128,7 @@ fn a_device_that_opens_files_without_end_holds_its_own_places() {
     assert!(more.starts_with("HTTP/1.1 503 ") && more.contains("retry-after: 5\r\n"), "{more}");
     drop(held);
     let mut again = ask(address, "HEAD", &path, "");
-    for _ in 0..100 {
+    for _ in 0..400 {
         if again.starts_with("HTTP/1.1 200 ") {
             break;
         }

@@ -50,7 +50,7 @@ async fn once_the_line_is_known_to_be_down_nobody_waits() {
     let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
     let street = Street::keeping_family(folder.path(), &hands, Family::default()).await;
     let _first = fall(&street, &hands).await;
-    let mut waits = Vec::new();
+    let (mut waits, mut rounds) = (Vec::new(), Vec::new());
     for number in 0..20 {
         let mut client = street.connect().await;
         let started = Instant::now();
@@ -65,9 +65,11 @@ async fn once_the_line_is_known_to_be_down_nobody_waits() {
         let (head, body) = hear(&mut client).await;
         assert!(head.starts_with("http/1.1 503 ") && head.contains("retry-after: 5\r\n"), "{head}");
         assert!(body.starts_with("outage ent.test Nothing "), "{body}");
-        assert!(started.elapsed() < AT_ONCE, "{:?}", started.elapsed());
+        rounds.push(started.elapsed());
     }
     // On a machine that is busy some are slow; what waits for something is slow each time.
+    rounds.sort();
+    assert!(rounds[rounds.len() / 2] < AT_ONCE, "{rounds:?}");
     waits.sort();
     assert!(waits[waits.len() / 4] < STALE_WITHIN, "{waits:?}");
 }
@@ -133,7 +135,8 @@ async fn the_return_of_the_line_is_noticed() {
     let started = Instant::now();
     let head = loop {
         ask(&mut client, "/x", "").await;
-        if let Ok(head) = timeout(Duration::from_millis(100), read_head(&mut server)).await {
+        // Longer than a request that is sent on takes on a machine that is busy, and less than a silence.
+        if let Ok(head) = timeout(Duration::from_millis(700), read_head(&mut server)).await {
             break head;
         }
         assert!(hear(&mut client).await.0.contains("detail=\"stale\""));

@@ -159,7 +159,7 @@ async fn one_device_has_its_share_of_requests() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_sends_no_head_in_time_is_given_up_and_who_waits_for_an_answer_is_not() {
-    let street = Street::with(|settings| settings.timeouts.http_head = Duration::from_millis(300)).await;
+    let street = Street::with(|settings| settings.timeouts.http_head = Duration::from_secs(1)).await;
     let mut slow = street.connect().await;
     send(&mut slow, "GET /slow HTT").await;
     let mut client = street.connect().await;

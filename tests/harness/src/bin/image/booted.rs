@@ -19,7 +19,7 @@ const COMMAND_WITHIN: Duration = Duration::from_secs(1_200);
 /// How long a question may take that is asked again where no answer came: the machine may be about to start anew.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 /// The disk of the box, in bytes: the image, and room for what the box keeps.
-const DISK_BYTES: u64 = 4 << 30;
+pub(crate) const DISK_BYTES: u64 = 4 << 30;
 /// Pause between two questions to a box that starts.
 const PAUSE: Duration = Duration::from_millis(500);
 /// Places on the machine's bus for disks beside its own.

@@ -1,6 +1,7 @@
 //! The power is cut: the writes of a first start, of work and of an update are recorded once, and the disk is rebuilt as a cut would
 //! have left it, at any write. Each such disk starts in a machine of its own.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use harness::Lab;
 
 use crate::booted::{Booted, Parts, START_WITHIN, beside, copy_disk};
 use crate::classroom::{answers, check_filter, give_line, open, resolve, rewire};
+use crate::examine::{self, Job};
 use crate::release::{Release, running};
 use crate::update::BLESSED_WITHIN;
 use crate::write_log::{Toll, WriteLog};
@@ -30,13 +32,17 @@ const VERIFY: &str =
     "systemctl restart preau && runuser -u preau -- preau journal verify --data /var/lib/preau";
 const VERIFIED: &str = "verified: nothing was changed";
 
-/// How many cuts there are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Which cuts there are.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Cuts {
     /// One after each write of the update.
     All,
+    /// One after each write of all that was recorded, looked at without a machine.
+    Check,
     /// So many, spread over all that was recorded.
     Spread(usize),
+    /// After these numbers of entries.
+    At(Vec<usize>),
 }
 
 impl FromStr for Cuts {
@@ -45,45 +51,53 @@ impl FromStr for Cuts {
     fn from_str(text: &str) -> Result<Self> {
         match text.parse::<usize>() {
             _ if text == "all" => Ok(Self::All),
-            Ok(0) | Err(_) => bail!("a number of cuts, or `all`"),
+            _ if text == "check" => Ok(Self::Check),
+            Ok(0) | Err(_) => bail!("a number of cuts, `all` or `check`"),
             Ok(count) => Ok(Self::Spread(count)),
         }
     }
 }
 
 /// What chooses the cuts.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Choice {
     pub(crate) cuts: Cuts,
     /// What decides which writes are lost; without it, chance.
     pub(crate) seed: Option<u64>,
+    /// The entries that are lost, instead.
+    pub(crate) lost: Option<BTreeSet<usize>>,
     /// Go on with this cut, the first being 1, of what was recorded last.
     pub(crate) from: Option<usize>,
 }
 
-/// Records the writes, unless they lie there, and starts the disk of each cut.
+/// Records the writes, unless they lie there, and starts the disk of each cut, or looks at it without a machine.
 pub(crate) fn run(image: &Path, release: &Path, choice: &Choice) -> Result<()> {
     let release = Release::open(release)?;
     let folder = beside(image)?.join("cuts");
+    let seed = choice.seed.unwrap_or_else(|| RandomState::new().build_hasher().finish());
+    let is_recorded = choice.from.is_some() || matches!(choice.cuts, Cuts::At(_));
+    if choice.cuts == Cuts::Check && is_recorded {
+        return check(image, &release, &Record::read(&folder)?, &folder, (seed, choice.from));
+    }
     let lab = Lab::quiet()?;
     rewire(&lab)?;
     let _line = give_line(&lab.internet)?;
-    let record = match choice.from {
-        Some(_) => Record::read(&folder)?,
-        None => record(&lab, image, &release, &folder)?,
-    };
+    let record = if is_recorded { Record::read(&folder)? } else { record(&lab, image, &release, &folder)? };
+    if choice.cuts == Cuts::Check {
+        return check(image, &release, &record, &folder, (seed, None));
+    }
     let log = WriteLog::open(&folder.join(WRITES))?;
-    let seed = choice.seed.unwrap_or_else(|| RandomState::new().build_hasher().finish());
-    let points = record.points(choice.cuts, log.len());
+    let points = record.points(&choice.cuts, log.len());
     println!("cuts                {} of {} entries, seed {seed}", points.len(), log.len());
     let mut rebuilt = Rebuilt::new(&lab, image, &folder)?;
     let first = choice.from.unwrap_or(1).max(1);
     let (count, mut total) = (points.len(), 0);
     for (number, point) in (1_usize..).zip(points).skip(first - 1) {
-        let toll = rebuilt.cut(&lab, &log, point, seed)?;
+        let lost = choice.lost.clone().map_or_else(|| log.draw_lost(point, seed), Ok)?;
+        let toll = rebuilt.cut(&lab, &log, point, &lost)?;
         let told = start_again(&lab, (image, &rebuilt.cut), &record).with_context(|| {
             format!(
-                "cut {number} at entry {point}: its disk, started since, is {}; again: --seed {seed} --from {number}",
+                "cut {number} at entry {point}: its disk, started since, is {}; again: --seed {seed} --at {point}",
                 rebuilt.cut.display()
             )
         })?;
@@ -96,6 +110,30 @@ pub(crate) fn run(image: &Path, release: &Path, choice: &Choice) -> Result<()> {
     }
     println!("all start           {total} writes were lost");
     Ok(())
+}
+
+/// Looks at what each cut leaves, without a machine.
+fn check(
+    image: &Path,
+    release: &Release,
+    record: &Record,
+    folder: &Path,
+    (seed, from): (u64, Option<usize>),
+) -> Result<()> {
+    let old = Release::open(&beside(image)?.join("release"))?;
+    ensure!(
+        old.version == record.old && release.version == record.new,
+        "{} and {} were recorded, not {} and {}",
+        record.old,
+        record.new,
+        old.version,
+        release.version
+    );
+    let log = WriteLog::open(&folder.join(WRITES))?;
+    println!("check               {} entries, seed {seed}", log.len());
+    let parts = tempfile::Builder::new().prefix("check-").tempdir_in(folder)?;
+    let from = from.unwrap_or_default();
+    examine::run(&Job { image, folder: parts.path(), log: &log, releases: [&old, release], seed, from })
 }
 
 /// What was recorded.
@@ -111,9 +149,12 @@ struct Record {
 
 impl Record {
     /// The numbers of entries after which the power goes.
-    fn points(&self, cuts: Cuts, entries: usize) -> Vec<usize> {
+    fn points(&self, cuts: &Cuts, entries: usize) -> Vec<usize> {
         match cuts {
-            Cuts::Spread(count) => (0..count).map(|at| (2 * at + 1) * entries / (2 * count)).collect(),
+            Cuts::Spread(count) => (0..*count).map(|at| (2 * at + 1) * entries / (2 * count)).collect(),
+            Cuts::Check => (0..=entries).collect(),
+            // The disk is rebuilt from its beginning on.
+            Cuts::At(points) => points.iter().copied().collect::<BTreeSet<_>>().into_iter().collect(),
             Cuts::All => {
                 let place = self.parts.iter().position(|(name, _)| name == UPDATE).unwrap_or_default();
                 let end = |place: usize| self.parts.get(place).map_or(0, |(_, end)| *end);
@@ -242,12 +283,12 @@ impl Rebuilt {
     }
 
     /// The disk as a cut at `point` leaves it, which is not before the last one.
-    fn cut(&mut self, lab: &Lab, log: &WriteLog, point: usize, seed: u64) -> Result<Toll> {
+    fn cut(&mut self, lab: &Lab, log: &WriteLog, point: usize, lost: &BTreeSet<usize>) -> Result<Toll> {
         let until = log.safe_until(point);
         log.replay(self.until, until, &File::options().write(true).open(&self.safe)?)?;
         self.until = until;
         copy_disk(lab, &self.safe, &self.cut)?;
-        log.replay_by_chance(point, &File::options().write(true).open(&self.cut)?, seed)
+        log.replay_without(lost, point, &File::options().write(true).open(&self.cut)?)
     }
 }
 
@@ -279,15 +320,24 @@ mod tests {
 
     #[test]
     fn cuts_are_spread_over_all_or_are_all_of_the_update() {
-        assert_eq!(record().points(Cuts::Spread(4), 200), [25, 75, 125, 175]);
-        assert_eq!(record().points(Cuts::All, 200), [151, 152, 153, 154, 155]);
-        assert_eq!(record().points(Cuts::Spread(2), 0), [0, 0]);
+        let check = |cuts: Cuts, entries, expected: &[usize]| {
+            assert_eq!(record().points(&cuts, entries), expected, "{cuts:?}");
+        };
+        check(Cuts::Spread(4), 200, &[25, 75, 125, 175]);
+        check(Cuts::All, 200, &[151, 152, 153, 154, 155]);
+        check(Cuts::Spread(2), 0, &[0, 0]);
+        check(Cuts::Check, 3, &[0, 1, 2, 3]);
+        check(Cuts::At(vec![7, 3, 7]), 200, &[3, 7]);
         for (point, part) in [(0, "first start"), (100, "first start"), (151, UPDATE), (201, "the end")] {
             assert_eq!(record().part(point), part, "{point}");
         }
-        for (text, cuts) in
-            [("all", Some(Cuts::All)), ("20", Some(Cuts::Spread(20))), ("0", None), ("few", None)]
-        {
+        for (text, cuts) in [
+            ("all", Some(Cuts::All)),
+            ("check", Some(Cuts::Check)),
+            ("20", Some(Cuts::Spread(20))),
+            ("0", None),
+            ("few", None),
+        ] {
             assert_eq!(text.parse::<Cuts>().ok(), cuts, "{text}");
         }
     }

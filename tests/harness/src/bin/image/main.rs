@@ -10,6 +10,7 @@ mod booted;
 mod classroom;
 mod compare;
 mod cuts;
+mod examine;
 mod hands;
 mod hub;
 mod monitor;
@@ -21,9 +22,10 @@ mod stick;
 mod update;
 mod write_log;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
 
 use crate::cuts::{Choice, Cuts};
@@ -67,8 +69,10 @@ enum Scenario {
     },
     /// The power is cut while the box starts for the first time, works, and is updated. The record stays in `cuts`, beside the image.
     Cuts {
-        /// How many cuts; `all`: one after each write of the update.
-        cuts: Cuts,
+        /// How many cuts; `all`: one after each write of the update; `check`: what a cut after any write leaves is looked at without
+        /// a machine, and where a machine has to be started is said.
+        #[arg(required_unless_present = "at")]
+        cuts: Option<Cuts>,
         /// The files of a release that is newer than the image, signed by a key that the image knows.
         #[arg(long, value_name = "FOLDER")]
         release: PathBuf,
@@ -78,6 +82,12 @@ enum Scenario {
         /// Record nothing: go on with this cut of what was recorded last.
         #[arg(long, value_name = "NUMBER")]
         from: Option<usize>,
+        /// Record nothing: cut after these entries of what was recorded last.
+        #[arg(long, value_name = "ENTRIES", value_delimiter = ',', conflicts_with_all = ["cuts", "from"])]
+        at: Vec<usize>,
+        /// The entries that are lost, or `none`; without it, the seed decides.
+        #[arg(long, value_name = "ENTRIES", requires = "at")]
+        lost: Option<String>,
     },
 }
 
@@ -89,8 +99,47 @@ fn main() -> Result<()> {
         Scenario::Hands => hands::run(&image),
         Scenario::Update { release, broken } => update::run(&image, &release, &broken),
         Scenario::Compare { bare, rounds } => compare::run(&image, &bare, rounds),
-        Scenario::Cuts { cuts, release, seed, from } => {
-            cuts::run(&image, &release, &Choice { cuts, seed, from })
+        Scenario::Cuts { cuts, release, seed, from, at, lost } => {
+            let cuts = cuts.unwrap_or(Cuts::At(at));
+            let lost = lost.map(|entries| read_entries(&entries)).transpose()?;
+            cuts::run(&image, &release, &Choice { cuts, seed, lost, from })
         }
+    }
+}
+
+/// Numbers of entries, or `none`.
+fn read_entries(text: &str) -> Result<BTreeSet<usize>> {
+    if text == "none" {
+        return Ok(BTreeSet::new());
+    }
+    let entries = text.split(',').map(str::parse).collect::<Result<_, _>>();
+    entries.with_context(|| format!("no numbers of entries: {text}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn cuts_are_a_number_a_word_or_entries() {
+        Cli::command().debug_assert();
+        let read = |words: &str| {
+            let words = format!("image disk.raw cuts --release newer {words}");
+            Cli::try_parse_from(words.split_ascii_whitespace()).is_ok()
+        };
+        for (words, expected) in [
+            ("check", true),
+            ("20 --from 3", true),
+            ("--at 12,13 --lost none", true),
+            ("", false),
+            ("20 --at 12", false),
+            ("20 --lost 12", false),
+        ] {
+            assert_eq!(read(words), expected, "{words}");
+        }
+        assert_eq!(read_entries("7,3").unwrap(), BTreeSet::from([3, 7]));
+        assert!(read_entries("none").unwrap().is_empty() && read_entries("3,").is_err());
     }
 }

@@ -40,6 +40,23 @@ impl Release {
         Ok(Self { version: version.clone(), folder })
     }
 
+    /// Its file of that end, and what its name says between the version and it.
+    ///
+    /// # Errors
+    /// There is none.
+    pub(crate) fn file(&self, end: &str) -> Result<(PathBuf, String)> {
+        for entry in fs::read_dir(&self.folder)? {
+            let path = entry?.path();
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let Some((_, said)) = name.strip_suffix(end).and_then(|name| name.split_once(&self.version))
+            else {
+                continue;
+            };
+            return Ok((path.clone(), said.trim_start_matches('_').to_owned()));
+        }
+        bail!("no file *{end} in {}", self.folder.display())
+    }
+
     /// Puts its files into one that the machine reads as a disk.
     ///
     /// # Errors

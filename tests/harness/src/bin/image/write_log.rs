@@ -8,6 +8,7 @@
 //!
 //! An entry is written when the disk has carried out what it is about: what comes after a flush was not safe by it.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::unix::fs::FileExt as _;
@@ -27,6 +28,8 @@ const DISCARD: u64 = 4;
 const MARK: u64 = 8;
 /// Sizes of sectors that disks have; each is a power of two.
 const SECTOR_BYTES: [u32; 2] = [512, 4_096];
+/// So much of a write is in memory at once: whole sectors.
+const PIECE_BYTES: usize = 1 << 20;
 
 /// A log, of which the entries are known and the data are read where they are needed.
 pub(crate) struct WriteLog {
@@ -48,10 +51,42 @@ enum Entry {
 }
 
 /// Bytes of the disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Span {
-    start: u64,
-    bytes: u64,
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Span {
+    pub(crate) start: u64,
+    pub(crate) bytes: u64,
+}
+
+impl Span {
+    /// Where it ends: the first byte behind it.
+    pub(crate) fn end(self) -> u64 {
+        self.start.saturating_add(self.bytes)
+    }
+
+    /// What two have in common, if anything.
+    pub(crate) fn shared(self, other: Self) -> Option<Self> {
+        let start = self.start.max(other.start);
+        let bytes = self.end().min(other.end()).checked_sub(start).filter(|bytes| *bytes > 0)?;
+        Some(Self { start, bytes })
+    }
+}
+
+/// What takes a machine's writes: a disk, or a part of one.
+pub(crate) trait Disk {
+    /// Keeps bytes.
+    fn write(&mut self, start: u64, bytes: &[u8]) -> Result<()>;
+    /// Makes zeros of bytes.
+    fn forget(&mut self, span: Span) -> Result<()>;
+}
+
+impl Disk for &File {
+    fn write(&mut self, start: u64, bytes: &[u8]) -> Result<()> {
+        Ok(self.write_all_at(bytes, start)?)
+    }
+
+    fn forget(&mut self, span: Span) -> Result<()> {
+        forget(self, span)
+    }
 }
 
 /// How many writes a power cut took.
@@ -102,46 +137,109 @@ impl WriteLog {
         before.iter().rposition(|entry| *entry == Entry::Flush).map_or(0, |flush| flush + 1)
     }
 
+    /// Whether an entry is a flush.
+    pub(crate) fn is_flush(&self, number: usize) -> bool {
+        self.entries.get(number) == Some(&Entry::Flush)
+    }
+
+    /// Which bytes an entry changes.
+    pub(crate) fn span(&self, number: usize) -> Option<Span> {
+        match self.entries.get(number)? {
+            Entry::Write { place, .. } | Entry::Discard(place) => Some(*place),
+            Entry::Flush | Entry::Mark => None,
+        }
+    }
+
     /// Carries out the entries from `start` up to `end` on a disk.
     ///
     /// # Errors
     /// The log cannot be read, or the disk not written.
-    pub(crate) fn replay(&self, start: usize, end: usize, disk: &File) -> Result<()> {
+    pub(crate) fn replay(&self, start: usize, end: usize, mut disk: impl Disk) -> Result<()> {
         let entries = self.entries.get(start..end).context("entries that the log does not have")?;
-        entries.iter().try_for_each(|entry| self.carry_out(*entry, disk))
+        entries.iter().try_for_each(|entry| self.carry_out(*entry, &mut disk))
     }
 
-    /// Carries out what no flush had made safe at `point`, where chance lets it: half of it is lost. What was to be on the disk at
-    /// once is there.
+    /// What no flush had made safe at `point`: the numbers of entries. What was to be on the disk at once is none of it.
+    ///
+    /// # Errors
+    /// There are not so many entries.
+    pub(crate) fn unsafe_at(&self, point: usize) -> Result<Vec<usize>> {
+        let first = self.safe_until(point);
+        let entries = self.entries.get(first..point).context("a point behind the log")?;
+        let is_at_stake = |entry: &Entry| match entry {
+            Entry::Write { is_safe, .. } => !is_safe,
+            Entry::Discard(_) => true,
+            Entry::Flush | Entry::Mark => false,
+        };
+        let entries = (first..).zip(entries).filter(|(_, entry)| is_at_stake(entry));
+        Ok(entries.map(|(number, _)| number).collect())
+    }
+
+    /// What a cut at `point` takes by chance: half of what no flush had made safe.
+    ///
+    /// # Errors
+    /// As [`WriteLog::unsafe_at`].
+    pub(crate) fn draw_lost(&self, point: usize, seed: u64) -> Result<BTreeSet<usize>> {
+        let mut chance = Random::new(seed.wrapping_add(point as u64));
+        let unsafe_writes = self.unsafe_at(point)?;
+        Ok(unsafe_writes.into_iter().filter(|_| chance.draw() & 1 == 0).collect())
+    }
+
+    /// Carries out what no flush had made safe at `point`, without what is lost.
     ///
     /// # Errors
     /// As [`WriteLog::replay`].
-    pub(crate) fn replay_by_chance(&self, point: usize, disk: &File, seed: u64) -> Result<Toll> {
-        let mut chance = Random::new(seed.wrapping_add(point as u64));
-        let mut toll = Toll { unsafe_writes: 0, lost: 0 };
-        let entries = self.entries.get(self.safe_until(point)..point).context("a point behind the log")?;
-        for entry in entries {
-            let is_at_stake = match entry {
-                Entry::Write { is_safe, .. } => !is_safe,
-                Entry::Discard(_) => true,
-                Entry::Flush | Entry::Mark => false,
-            };
-            toll.unsafe_writes += usize::from(is_at_stake);
-            if is_at_stake && chance.draw() & 1 == 0 {
-                toll.lost += 1;
-            } else {
-                self.carry_out(*entry, disk)?;
-            }
+    pub(crate) fn replay_without(
+        &self,
+        lost: &BTreeSet<usize>,
+        point: usize,
+        mut disk: impl Disk,
+    ) -> Result<Toll> {
+        let unsafe_writes = self.unsafe_at(point)?;
+        let toll = Toll {
+            unsafe_writes: unsafe_writes.len(),
+            lost: unsafe_writes.iter().filter(|number| lost.contains(number)).count(),
+        };
+        let rest = (self.safe_until(point)..point).filter(|number| !lost.contains(number));
+        for number in rest {
+            self.replay(number, number + 1, Borrowed(&mut disk))?;
         }
         Ok(toll)
     }
 
-    fn carry_out(&self, entry: Entry, disk: &File) -> Result<()> {
+    fn carry_out(&self, entry: Entry, disk: &mut impl Disk) -> Result<()> {
         match entry {
-            Entry::Write { place, data, .. } => Ok(copy(&self.file, data, disk, place)?),
-            Entry::Discard(place) => forget(disk, place),
+            Entry::Write { place, data, .. } => self.copy(data, disk, place),
+            Entry::Discard(place) => disk.forget(place),
             Entry::Flush | Entry::Mark => Ok(()),
         }
+    }
+
+    /// Copies from a place of the log to a place of the disk, in whole sectors.
+    fn copy(&self, at: u64, to: &mut impl Disk, Span { start, bytes }: Span) -> Result<()> {
+        let mut buffer = vec![0; usize::try_from(bytes).map_or(PIECE_BYTES, |all| all.min(PIECE_BYTES))];
+        let mut done = 0;
+        while done < bytes {
+            let count = usize::try_from(bytes - done).map_or(buffer.len(), |left| left.min(buffer.len()));
+            let part = buffer.get_mut(..count).unwrap_or_default();
+            self.file.read_exact_at(part, at + done)?;
+            to.write(start + done, part)?;
+            done += count as u64;
+        }
+        Ok(())
+    }
+}
+
+/// A disk that is used once more.
+pub(crate) struct Borrowed<'d, D>(pub(crate) &'d mut D);
+
+impl<D: Disk> Disk for Borrowed<'_, D> {
+    fn write(&mut self, start: u64, bytes: &[u8]) -> Result<()> {
+        self.0.write(start, bytes)
+    }
+
+    fn forget(&mut self, span: Span) -> Result<()> {
+        self.0.forget(span)
     }
 }
 
@@ -192,22 +290,8 @@ fn number(bytes: &mut &[u8]) -> io::Result<u64> {
     Ok(u64::from_le_bytes(number))
 }
 
-/// Copies from a place of one file to a place of another one.
-fn copy(from: &File, at: u64, to: &File, Span { start, bytes }: Span) -> io::Result<()> {
-    let mut buffer = vec![0; 1 << 20];
-    let mut done = 0;
-    while done < bytes {
-        let count = usize::try_from(bytes - done).map_or(buffer.len(), |left| left.min(buffer.len()));
-        let part = buffer.get_mut(..count).unwrap_or_default();
-        from.read_exact_at(part, at + done)?;
-        to.write_all_at(part, start + done)?;
-        done += count as u64;
-    }
-    Ok(())
-}
-
 /// Makes zeros of bytes, which then take no room.
-fn forget(disk: &File, Span { start, bytes }: Span) -> Result<()> {
+pub(crate) fn forget(disk: &File, Span { start, bytes }: Span) -> Result<()> {
     if bytes == 0 {
         return Ok(());
     }
@@ -216,8 +300,7 @@ fn forget(disk: &File, Span { start, bytes }: Span) -> Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
+pub(crate) mod tests {
     use std::fs;
 
     use proptest::prelude::*;
@@ -230,7 +313,7 @@ mod tests {
 
     /// What a machine may do: its sectors have one letter each.
     #[derive(Clone, Debug)]
-    enum Deed {
+    pub(crate) enum Deed {
         Write { sector: usize, letters: Vec<u8>, is_safe: bool },
         Discard { sector: usize, sectors: usize },
         Flush,
@@ -325,6 +408,11 @@ mod tests {
         WriteLog::open(file.path())
     }
 
+    /// The log of a machine that did this.
+    pub(crate) fn log_of(deeds: &[Deed]) -> WriteLog {
+        open(&write(deeds)).unwrap()
+    }
+
     fn disk() -> File {
         let disk = tempfile::tempfile().unwrap();
         disk.set_len((DISK_SECTORS * SECTOR) as u64).unwrap();
@@ -367,7 +455,9 @@ mod tests {
             let after = || {
                 let disk = disk();
                 log.replay(0, log.safe_until(cut), &disk).unwrap();
-                let toll = log.replay_by_chance(cut, &disk, seed).unwrap();
+                let lost = log.draw_lost(cut, seed).unwrap();
+                let toll = log.replay_without(&lost, cut, &disk).unwrap();
+                assert_eq!(toll.lost, lost.len());
                 (letters(&disk), toll)
             };
             let (found, toll) = after();
@@ -400,7 +490,8 @@ mod tests {
     fn half_of_what_was_not_safe_is_lost() {
         let deeds: Vec<Deed> =
             (0..1_000).map(|_| Deed::Write { sector: 0, letters: vec![1], is_safe: false }).collect();
-        let toll = open(&write(&deeds)).unwrap().replay_by_chance(1_000, &disk(), 7).unwrap();
+        let log = open(&write(&deeds)).unwrap();
+        let toll = log.replay_without(&log.draw_lost(1_000, 7).unwrap(), 1_000, &disk()).unwrap();
         assert_eq!(toll.unsafe_writes, 1_000);
         assert!((400..600).contains(&toll.lost), "{toll:?}");
     }
@@ -416,6 +507,6 @@ mod tests {
         assert!(open(&[header(1), entry(0, 0, 16, 0)].concat()).is_err());
         assert!(open(&[header(1), entry(0, 1, FLUSH, 0), vec![1; SECTOR]].concat()).is_err());
         assert!(open(&[header(1), entry(usize::MAX, 1, DISCARD, 0)].concat()).is_err());
-        assert!(log.replay(0, 3, &disk).is_err() && log.replay_by_chance(3, &disk, 0).is_err());
+        assert!(log.replay(0, 3, &disk).is_err() && log.draw_lost(3, 0).is_err());
     }
 }

@@ -1,0 +1,169 @@
+//! What the box keeps, as a start after a cut finds it: the file system mends itself, the journal and the state are whole.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::tools::{self, text};
+
+/// The box's folder in the file system.
+const DATA: &str = "/lib/preau";
+/// Files and folders of it that are large, and of which nothing is verified here: what is set aside, and a release that waits.
+const LARGE: [&str; 3] = ["reserve", "reserve-of-log", "releases"];
+/// What is mended after any cut, and loses nothing: sums of what is free, which the journal of the file system does not have, and
+/// files that were erased while they were open.
+const HARMLESS: [&str; 5] = [
+    "Free blocks count wrong",
+    "Free inodes count wrong",
+    "Feature orphan_present is set but orphan file is clean",
+    "Clearing orphaned inode",
+    "Free blocks count wrong for group",
+];
+const VERIFIED: &str = "verified: nothing was changed";
+/// The file without which nothing was ever sealed.
+const SEAL_KEY: &str = "sealed/key";
+const STATE: &str = "state.sqlite";
+
+/// Looks at one volume after another.
+pub(crate) struct Examiner {
+    /// Where files are taken out to.
+    pub(crate) folder: PathBuf,
+    /// The program of the box.
+    pub(crate) preau: PathBuf,
+}
+
+/// What was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// What the start mended, and how often.
+    pub(crate) mended: BTreeMap<String, usize>,
+    /// How many records the journal has, where anything was sealed.
+    pub(crate) records: Option<u64>,
+    /// Whether there was a state.
+    pub(crate) has_state: bool,
+}
+
+impl Examiner {
+    /// Looks at a volume. Its file is mended, as a start does it.
+    ///
+    /// # Errors
+    /// Something is lost or damaged.
+    pub(crate) fn look(&self, volume: &Path) -> Result<Found> {
+        let volume = text(volume)?;
+        let mended = tools::run("e2fsck", &["-y", volume])?;
+        ensure!(
+            matches!(mended.status, Some(0 | 1)),
+            "e2fsck ends with {:?}: {}{}",
+            mended.status,
+            mended.out,
+            mended.error
+        );
+        let again = tools::run("e2fsck", &["-f", "-n", volume])?;
+        ensure!(again.status == Some(0), "e2fsck finds more: {}{}", again.out, again.error);
+        let mut found = Found { mended: questions(&mended.out), ..Found::default() };
+        for question in found.mended.keys() {
+            ensure!(HARMLESS.contains(&question.as_str()), "e2fsck had to mend: {question}\n{}", mended.out);
+        }
+        self.take_out(volume)?;
+        let data = self.folder.join("preau");
+        let state = data.join(STATE);
+        found.has_state = state.exists();
+        if found.has_state {
+            let said = tools::run("sqlite3", &[text(&state)?, "PRAGMA integrity_check"])?;
+            let is_whole = said.status == Some(0) && said.out.trim() == "ok";
+            ensure!(is_whole, "{STATE}: {}{}", said.out, said.error);
+        }
+        if data.join(SEAL_KEY).exists() {
+            let said = tools::run(text(&self.preau)?, &["journal", "verify", "--data", text(&data)?])?;
+            let is_whole = said.status == Some(0) && said.out.contains(VERIFIED);
+            ensure!(is_whole, "the journal: {}{}", said.out, said.error);
+            found.records = Some(records(&said.out).with_context(|| format!("no count: {}", said.out))?);
+        }
+        Ok(found)
+    }
+
+    /// Takes the box's files out, as far as they are looked at.
+    fn take_out(&self, volume: &str) -> Result<()> {
+        let data = self.folder.join("preau");
+        if data.exists() {
+            fs::remove_dir_all(&data)?;
+        }
+        fs::create_dir_all(&data)?;
+        let to = text(&data)?;
+        let listed = tools::run("debugfs", &["-R", &format!("ls -p {DATA}"), volume])?;
+        let names = listed.out.lines().filter_map(|line| line.split('/').nth(5));
+        let names = names.filter(|name| !matches!(*name, "." | ".." | "") && !LARGE.contains(name));
+        let commands: String = names.map(|name| format!("rdump \"{DATA}/{name}\" \"{to}\"\n")).collect();
+        let orders = self.folder.join("orders");
+        fs::write(&orders, commands)?;
+        let said = tools::run("debugfs", &["-f", text(&orders)?, volume])?;
+        ensure!(said.status == Some(0), "debugfs: {}", said.error);
+        // Its own name and version are all that it says where it succeeds.
+        let trouble = said.error.lines().find(|line| !line.starts_with("debugfs ") && !line.is_empty());
+        ensure!(trouble.is_none(), "debugfs: {}", said.error);
+        Ok(())
+    }
+}
+
+/// What e2fsck asked, and how often. Numbers, and what is said of them, are left out.
+fn questions(said: &str) -> BTreeMap<String, usize> {
+    let mut questions = BTreeMap::new();
+    let mut before = "";
+    for line in said.lines() {
+        let is_alone = ["Fix? yes", "Clear? yes"].contains(&line.trim());
+        if line.ends_with("? yes") || line.starts_with("Clearing orphaned inode") {
+            let asked = if is_alone { before } else { line };
+            let end = asked.find(['(', '#', '?', '.']).unwrap_or(asked.len());
+            let end = asked.find(|letter: char| letter.is_ascii_digit()).map_or(end, |digit| digit.min(end));
+            let asked = asked.get(..end).unwrap_or(asked).trim();
+            *questions.entry(asked.to_owned()).or_insert(0) += 1;
+        }
+        if !line.trim().is_empty() {
+            before = line;
+        }
+    }
+    questions
+}
+
+/// How many records there are, by the words of `preau journal verify`: those that are sealed, and those that wait for it.
+fn records(said: &str) -> Option<u64> {
+    let line = said.lines().find(|line| line.contains(" wait to be sealed"))?;
+    let (sealed, waiting) = line.split_once("; ")?;
+    let sealed: u64 = sealed.rsplit_once(' ')?.1.parse().ok()?;
+    sealed.checked_add(waiting.split_once(' ')?.0.parse().ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_are_those_that_are_sealed_and_those_that_wait() {
+        let said =
+            "key: x\n2 seals with 194 records, up to number 194; 7 wait to be sealed\nverified: nothing";
+        assert_eq!(records(said), Some(201));
+        assert_eq!(records("verified"), None);
+    }
+
+    #[test]
+    fn what_is_mended_is_named_without_its_numbers() {
+        let said = "preau-data: recovering journal\nClearing orphaned inode 12 (uid=0, gid=0)\n\
+                    Free blocks count wrong (5, counted=4).\nFix? yes\n\n\
+                    Feature orphan_present is set but orphan file is clean.\nClear? yes\n\n\
+                    Entry 'a' in /lib (13) has deleted/unused inode 14.  Clear? yes\n";
+        let found = questions(said);
+        let known: Vec<&str> = found.keys().map(String::as_str).collect();
+        assert_eq!(
+            known,
+            [
+                "Clearing orphaned inode",
+                "Entry 'a' in /lib",
+                "Feature orphan_present is set but orphan file is clean",
+                "Free blocks count wrong",
+            ]
+        );
+        assert_eq!(known.iter().filter(|question| !HARMLESS.contains(question)).count(), 1);
+    }
+}

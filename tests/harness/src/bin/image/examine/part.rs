@@ -1,0 +1,260 @@
+//! A part of the disk as a file of its own, twice: as far as it is safe, and as a cut leaves it.
+
+use std::fs::File;
+use std::os::fd::AsFd as _;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use nix::errno::Errno;
+use nix::unistd::{Whence, lseek};
+
+use super::volume::Key;
+use crate::write_log::{Disk, Span, WriteLog, forget};
+
+/// So much is compared and copied at once.
+const PIECE_BYTES: usize = 1 << 20;
+
+/// Which writes are in a part: how many of those that are safe, and the numbers of the others. What has the same is the same.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct State {
+    pub(crate) safe: usize,
+    pub(crate) more: Vec<usize>,
+}
+
+/// The part.
+pub(crate) struct Part {
+    span: Span,
+    key: Option<Key>,
+    safe: File,
+    safe_path: PathBuf,
+    cut: File,
+    cut_path: PathBuf,
+    changes: usize,
+}
+
+impl Part {
+    /// As the image has it; what is behind the image's end is empty. What is encrypted is kept decrypted: what is discarded there is
+    /// zeros, which on the disk would be noise.
+    ///
+    /// # Errors
+    /// The image cannot be read, or this machine's disk is full.
+    pub(crate) fn new(folder: &Path, name: &str, image: &File, span: Span, key: Option<Key>) -> Result<Self> {
+        let [safe_path, cut_path] = ["safe", "cut"].map(|state| folder.join(format!("{name}.{state}")));
+        let open = |path| -> Result<File> {
+            let file = File::options().read(true).write(true).create(true).truncate(true).open(path)?;
+            file.set_len(span.bytes)?;
+            Ok(file)
+        };
+        let (safe, cut) = (open(&safe_path)?, open(&cut_path)?);
+        if key.is_none() {
+            for data in used(image, span)? {
+                let place = Span { start: data.start - span.start, bytes: data.bytes };
+                copy(image, data.start, &safe, place)?;
+                copy(image, data.start, &cut, place)?;
+            }
+        }
+        Ok(Self { span, key, safe, safe_path, cut, cut_path, changes: 0 })
+    }
+
+    pub(crate) fn span(&self) -> Span {
+        self.span
+    }
+
+    /// The file with what is safe.
+    pub(crate) fn safe(&self) -> &Path {
+        &self.safe_path
+    }
+
+    /// How many of the writes that are safe went to it.
+    pub(crate) fn changes(&self) -> usize {
+        self.changes
+    }
+
+    /// Whether an entry changes anything of it.
+    pub(crate) fn is_touched(&self, log: &WriteLog, number: usize) -> bool {
+        log.span(number).and_then(|span| span.shared(self.span)).is_some()
+    }
+
+    /// Carries out an entry for good.
+    ///
+    /// # Errors
+    /// The log cannot be read, or this machine's disk is full.
+    pub(crate) fn keep(&mut self, log: &WriteLog, number: usize) -> Result<()> {
+        if self.is_touched(log, number) {
+            self.changes += 1;
+            for file in [&self.safe, &self.cut] {
+                log.replay(number, number + 1, self.window(file))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The state of it with these entries.
+    pub(crate) fn state(&self, log: &WriteLog, more: &[usize]) -> State {
+        let more = more.iter().copied().filter(|number| self.is_touched(log, *number));
+        State { safe: self.changes, more: more.collect() }
+    }
+
+    /// Looks at it with these entries. Whatever becomes of the file is undone.
+    ///
+    /// # Errors
+    /// The log cannot be read, or this machine's disk is full; or what `look` says.
+    pub(crate) fn look<T>(
+        &self,
+        log: &WriteLog,
+        state: &State,
+        look: impl FnOnce(&Path) -> Result<T>,
+    ) -> Result<Result<T>> {
+        for number in &state.more {
+            log.replay(*number, number + 1, self.window(&self.cut))?;
+        }
+        let found = look(&self.cut_path);
+        self.restore()?;
+        Ok(found)
+    }
+
+    fn window<'f>(&'f self, file: &'f File) -> Window<'f> {
+        Window { file, span: self.span, key: self.key.as_ref() }
+    }
+
+    /// Makes the cut what is safe. Most of it is already: what is alike is not written.
+    fn restore(&self) -> Result<()> {
+        let whole = Span { start: 0, bytes: self.span.bytes };
+        let mut spans = used(&self.safe, whole)?;
+        spans.extend(used(&self.cut, whole)?);
+        spans.sort_unstable();
+        let mut done = 0;
+        let (mut one, mut other) = (vec![0; PIECE_BYTES], vec![0; PIECE_BYTES]);
+        for span in spans {
+            done = done.max(span.start);
+            while done < span.end() {
+                let count =
+                    usize::try_from(span.end() - done).map_or(PIECE_BYTES, |all| all.min(PIECE_BYTES));
+                let (one, other) = (one.get_mut(..count), other.get_mut(..count));
+                let (one, other) = (one.context("a piece")?, other.context("a piece")?);
+                self.safe.read_exact_at(one, done)?;
+                self.cut.read_exact_at(other, done)?;
+                if one != other {
+                    self.cut.write_all_at(one, done)?;
+                }
+                done += count as u64;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A part of the disk, to be written to as the disk is.
+struct Window<'f> {
+    file: &'f File,
+    span: Span,
+    key: Option<&'f Key>,
+}
+
+impl Disk for Window<'_> {
+    fn write(&mut self, start: u64, bytes: &[u8]) -> Result<()> {
+        let Some(shared) = self.span.shared(Span { start, bytes: bytes.len() as u64 }) else { return Ok(()) };
+        let skipped = usize::try_from(shared.start - start)?;
+        let count = usize::try_from(shared.bytes)?;
+        let bytes = bytes.get(skipped..skipped + count).context("a write within itself")?;
+        let at = shared.start - self.span.start;
+        match self.key {
+            None => self.file.write_all_at(bytes, at)?,
+            Some(key) => {
+                let mut bytes = bytes.to_vec();
+                key.decrypt(at / 512, &mut bytes);
+                self.file.write_all_at(&bytes, at)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn forget(&mut self, span: Span) -> Result<()> {
+        let Some(shared) = self.span.shared(span) else { return Ok(()) };
+        forget(self.file, Span { start: shared.start - self.span.start, bytes: shared.bytes })
+    }
+}
+
+/// Where a file has anything, within a span.
+fn used(file: &File, span: Span) -> Result<Vec<Span>> {
+    let end = span.end().min(file.metadata()?.len());
+    let (mut at, mut spans) = (span.start, Vec::new());
+    while at < end {
+        let start = match lseek(file.as_fd(), at.try_into()?, Whence::SeekData) {
+            Ok(start) => u64::try_from(start)?,
+            // Nothing is behind it.
+            Err(Errno::ENXIO) => break,
+            Err(error) => return Err(error.into()),
+        };
+        let stop = u64::try_from(lseek(file.as_fd(), start.try_into()?, Whence::SeekHole)?)?.min(end);
+        if start < stop {
+            spans.push(Span { start, bytes: stop - start });
+        }
+        at = stop.max(start);
+        if start >= end {
+            break;
+        }
+    }
+    Ok(spans)
+}
+
+/// Copies to a place of a file.
+fn copy(from: &File, mut at: u64, to: &File, place: Span) -> Result<()> {
+    let mut buffer = vec![0; PIECE_BYTES];
+    let mut done = place.start;
+    while done < place.end() {
+        let count = usize::try_from(place.end() - done).map_or(PIECE_BYTES, |all| all.min(PIECE_BYTES));
+        let part = buffer.get_mut(..count).context("a piece")?;
+        from.read_exact_at(part, at)?;
+        to.write_all_at(part, done)?;
+        at += count as u64;
+        done += count as u64;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::write_log::tests::{Deed, log_of};
+
+    #[test]
+    fn a_look_leaves_what_is_safe() {
+        let folder = tempfile::tempdir().unwrap();
+        let image = folder.path().join("image");
+        fs::write(&image, [1; 4 * 512]).unwrap();
+        let write = |sector, letter| Deed::Write { sector, letters: vec![letter; 2], is_safe: false };
+        let log = log_of(&[
+            write(1, 7),
+            Deed::Flush,
+            write(3, 8),
+            write(6, 9),
+            Deed::Discard { sector: 2, sectors: 1 },
+        ]);
+        let span = Span { start: 2 * 512, bytes: 4 * 512 };
+        let mut part = Part::new(folder.path(), "part", &File::open(image).unwrap(), span, None).unwrap();
+        part.keep(&log, 0).unwrap();
+        part.keep(&log, 3).unwrap();
+        assert_eq!(part.changes(), 1, "the other write is behind it");
+        let letters = |path: &Path| -> Vec<u8> {
+            fs::read(path).unwrap().chunks(512).map(|sector| sector[0]).collect()
+        };
+        let state = part.state(&log, &[2, 3, 4]);
+        assert_eq!(state, State { safe: 1, more: vec![2, 4] });
+        let look = |more: &[usize]| {
+            let look = |path: &Path| {
+                let found = letters(path);
+                fs::File::options().write(true).open(path).unwrap().write_all_at(&[5; 2_048], 0).unwrap();
+                Ok(found)
+            };
+            part.look(&log, &part.state(&log, more), look).unwrap().unwrap()
+        };
+        assert_eq!(look(&[2, 3, 4]), [0, 8, 8, 0]);
+        assert_eq!(look(&[]), [7, 1, 0, 0], "what was done to the file is undone");
+        assert_eq!(look(&[4]), [0, 1, 0, 0]);
+        assert_eq!(letters(part.safe()), [7, 1, 0, 0]);
+    }
+}
