@@ -133,18 +133,17 @@ async fn read_question(request: &HttpRequest, payload: web::Payload) -> Result<V
     match *request.method() {
         Method::GET | Method::HEAD => decode(request.query_string()),
         Method::POST => {
+            // What was sent is taken first, also of a question that is none: over HTTP/2 an answer before its end is an error to some clients.
+            let body = payload.to_bytes_limited(QUESTION_BYTES_MAX);
+            let body = match actix_web::rt::time::timeout(BODY_TIMEOUT, body).await {
+                Ok(Ok(Ok(body))) => body.to_vec(),
+                Ok(Ok(Err(_))) => return Err(Objection::Encoding),
+                Ok(Err(_)) => return Err(Objection::LongBody),
+                Err(_) => return Err(Objection::Slow),
+            };
             let media_type = find_field(request, &header::CONTENT_TYPE).unwrap_or_default();
             let media_type = media_type.split(';').next().unwrap_or_default().trim();
-            if !media_type.eq_ignore_ascii_case(MESSAGE_TYPE) {
-                return Err(Objection::MediaType);
-            }
-            let body = payload.to_bytes_limited(QUESTION_BYTES_MAX);
-            match actix_web::rt::time::timeout(BODY_TIMEOUT, body).await {
-                Ok(Ok(Ok(body))) => Ok(body.to_vec()),
-                Ok(Ok(Err(_))) => Err(Objection::Encoding),
-                Ok(Err(_)) => Err(Objection::LongBody),
-                Err(_) => Err(Objection::Slow),
-            }
+            media_type.eq_ignore_ascii_case(MESSAGE_TYPE).then_some(body).ok_or(Objection::MediaType)
         }
         _ => Err(Objection::Method),
     }
