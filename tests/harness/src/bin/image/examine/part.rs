@@ -247,7 +247,7 @@ mod tests {
         let look = |more: &[usize]| {
             let look = |path: &Path| {
                 let found = letters(path);
-                fs::File::options().write(true).open(path).unwrap().write_all_at(&[5; 2_048], 0).unwrap();
+                File::options().write(true).open(path).unwrap().write_all_at(&[5; 2_048], 0).unwrap();
                 Ok(found)
             };
             part.look(&log, &part.state(&log, more), look).unwrap().unwrap()
