@@ -27,6 +27,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::booted::DISK_BYTES;
 use crate::release::Release;
 use crate::write_log::{Borrowed, Disk as _, Span, WriteLog};
+use part::Plain;
 use report::Report;
 use table::{Ends, Partition, Piece};
 use volume::{HEADERS_BYTES, Key, Opener};
@@ -88,6 +89,8 @@ struct Volume {
     headers: Span,
     data: Span,
     key: Key,
+    /// What was written to it.
+    plain: Plain,
 }
 
 impl Layout {
@@ -118,7 +121,8 @@ impl Layout {
         }
         let key = Opener::default().open(piece.bytes()).context("the volume, in the end")?;
         let data = Span { start: headers.end(), bytes: payload };
-        Ok(Self { ends, first, data: Volume { headers, data, key } })
+        let plain = Plain::new(job.folder, job.log, data, &key)?;
+        Ok(Self { ends, first, data: Volume { headers, data, key, plain } })
     }
 
     /// The partition of the boot files, which the image has first.

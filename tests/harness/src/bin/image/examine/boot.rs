@@ -73,13 +73,13 @@ fn choices(writes: &[usize], seed: u64) -> (Vec<BTreeSet<usize>>, bool) {
 }
 
 /// What decides, as far as it is safe.
-struct Boot {
+struct Boot<'j> {
     ends: Ends,
     /// How many writes are in the ends.
     changes: usize,
     first: Vec<crate::write_log::Span>,
-    esp: Part,
-    slots: Vec<Part>,
+    esp: Part<'j>,
+    slots: Vec<Part<'j>>,
     versions: Vec<Version>,
     expected: Expected,
     tables: BTreeMap<State, Result<Table, String>>,
@@ -88,7 +88,7 @@ struct Boot {
     compared: BTreeMap<(u64, usize, String), bool>,
 }
 
-impl Boot {
+impl Boot<'_> {
     fn new(job: &Job<'_>, layout: &Layout) -> Result<Self> {
         let image = File::open(job.image)?;
         let part = |name: &str, span| Part::new(job.folder, name, &image, span, None);

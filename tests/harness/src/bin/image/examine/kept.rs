@@ -26,9 +26,10 @@ pub(super) fn look(
 ) -> Result<Report> {
     let name = format!("data-{first}");
     let mut kept = Kept::new(job, layout, &name)?;
-    let examiner = Examiner {
+    let mut examiner = Examiner {
         folder: job.folder.join(format!("{name}.out")),
         preau: fs::canonicalize(preau_binary()?)?,
+        known: BTreeMap::new(),
     };
     fs::create_dir_all(&examiner.folder)?;
     // As many as every box has that the last flush made safe.
@@ -41,7 +42,7 @@ pub(super) fn look(
         let lost = job.log.draw_lost(point, job.seed)?;
         let more: Vec<usize> = (until..point).filter(|number| !lost.contains(number)).collect();
         let place = Place { point, lost };
-        match kept.look(job.log, &more, &examiner)? {
+        match kept.look(job.log, &more, &mut examiner)? {
             Ok(None) => report.note_no_volume(),
             Ok(Some(found)) => {
                 if found.records < floor {
@@ -63,10 +64,10 @@ pub(super) fn look(
 }
 
 /// What is kept, as far as it is safe.
-struct Kept {
+struct Kept<'j> {
     ends: Ends,
     headers: Piece,
-    data: Part,
+    data: Part<'j>,
     /// How many writes are in the ends, and in the headers.
     changes: [usize; 2],
     key: Key,
@@ -77,14 +78,14 @@ struct Kept {
     known: BTreeMap<State, Result<Found, String>>,
 }
 
-impl Kept {
-    fn new(job: &Job<'_>, layout: &Layout, name: &str) -> Result<Self> {
+impl<'j> Kept<'j> {
+    fn new(job: &Job<'_>, layout: &'j Layout, name: &str) -> Result<Self> {
         let image = File::open(job.image)?;
         let volume = &layout.data;
         Ok(Self {
             ends: layout.ends.clone(),
             headers: Piece::new(volume.headers)?,
-            data: Part::new(job.folder, name, &image, volume.data, Some(volume.key.clone()))?,
+            data: Part::new(job.folder, name, &image, volume.data, Some(&volume.plain))?,
             changes: [0; 2],
             key: volume.key.clone(),
             opener: Opener::default(),
@@ -116,7 +117,7 @@ impl Kept {
         &mut self,
         log: &WriteLog,
         more: &[usize],
-        examiner: &Examiner,
+        examiner: &mut Examiner,
     ) -> Result<Result<Option<Found>, String>> {
         match self.has_volume(log, more)? {
             Ok(true) => {}
