@@ -27,9 +27,10 @@ use anyhow::{Context as _, Result, bail};
 use crate::booted::DISK_BYTES;
 use crate::release::Release;
 use crate::write_log::{Borrowed, Disk as _, Span, WriteLog};
+use part::Plain;
 use report::Report;
 use table::{Ends, Partition, Piece};
-use volume::{HEADERS_BYTES, Key};
+use volume::{HEADERS_BYTES, Key, Opener};
 
 /// The partition of all that a box keeps.
 const DATA: &str = "preau-data";
@@ -54,11 +55,24 @@ pub(crate) struct Job<'j> {
 /// A program is missing, the log cannot be read, or anything is not as it has to be.
 pub(crate) fn run(job: &Job<'_>) -> Result<()> {
     tools::check()?;
-    let mut report = Report::new(crate::booted::now());
+    let began = crate::booted::now();
     let layout = Layout::read(job)?;
-    boot::look(job, &layout, &mut report)?;
-    kept::look(job, &layout, &mut report)?;
-    report.end()
+    // In two halves, which meet where all is safe.
+    let middle = job.log.safe_until(usize::midpoint(job.from, job.log.len())).max(job.from);
+    let halves = [(job.from, middle), (middle, job.log.len())];
+    let reports = std::thread::scope(|scope| {
+        let boot = scope.spawn(|| boot::look(job, &layout, Report::new(began)));
+        let kept = halves.map(|half| {
+            let layout = &layout;
+            scope.spawn(move || kept::look(job, layout, half, Report::new(began)))
+        });
+        std::iter::once(boot).chain(kept).map(std::thread::ScopedJoinHandle::join).collect::<Vec<_>>()
+    });
+    let mut whole = Report::new(began);
+    for report in reports {
+        whole.add(report.map_err(|_| anyhow::anyhow!("a part of it ended early"))??);
+    }
+    whole.end()
 }
 
 /// Where everything is on the disk.
@@ -75,6 +89,8 @@ struct Volume {
     headers: Span,
     data: Span,
     key: Key,
+    /// What was written to it.
+    plain: Plain,
 }
 
 impl Layout {
@@ -103,9 +119,10 @@ impl Layout {
                 job.log.replay(number, number + 1, Borrowed(&mut piece))?;
             }
         }
-        let key = Key::open(piece.bytes()).context("the volume, in the end")?;
+        let key = Opener::default().open(piece.bytes()).context("the volume, in the end")?;
         let data = Span { start: headers.end(), bytes: payload };
-        Ok(Self { ends, first, data: Volume { headers, data, key } })
+        let plain = Plain::new(job.folder, job.log, data, &key)?;
+        Ok(Self { ends, first, data: Volume { headers, data, key, plain } })
     }
 
     /// The partition of the boot files, which the image has first.

@@ -86,7 +86,7 @@ enum Scenario {
         #[arg(long, value_name = "ENTRIES", value_delimiter = ',', conflicts_with_all = ["cuts", "from"])]
         at: Vec<usize>,
         /// The entries that are lost, or `none`; without it, the seed decides.
-        #[arg(long, value_name = "ENTRIES", requires = "at")]
+        #[arg(long, value_name = "ENTRIES", conflicts_with = "cuts")]
         lost: Option<String>,
     },
 }
@@ -136,6 +136,7 @@ mod tests {
             ("", false),
             ("20 --at 12", false),
             ("20 --lost 12", false),
+            ("--lost 12", false),
         ] {
             assert_eq!(read(words), expected, "{words}");
         }

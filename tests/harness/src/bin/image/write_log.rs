@@ -142,6 +142,11 @@ impl WriteLog {
         self.entries.get(number) == Some(&Entry::Flush)
     }
 
+    /// Whether an entry has bytes.
+    pub(crate) fn is_write(&self, number: usize) -> bool {
+        matches!(self.entries.get(number), Some(Entry::Write { .. }))
+    }
+
     /// Which bytes an entry changes.
     pub(crate) fn span(&self, number: usize) -> Option<Span> {
         match self.entries.get(number)? {

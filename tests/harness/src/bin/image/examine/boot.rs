@@ -22,7 +22,7 @@ const WRITES_MAX: usize = 10;
 const PIECE_BYTES: usize = 1 << 20;
 
 /// Looks at each state.
-pub(super) fn look(job: &Job<'_>, layout: &Layout, report: &mut Report) -> Result<()> {
+pub(super) fn look(job: &Job<'_>, layout: &Layout, mut report: Report) -> Result<Report> {
     let mut boot = Boot::new(job, layout)?;
     for (first, end) in windows(job.log) {
         let changed: Vec<usize> = (first..end).filter(|number| boot.is_boot(job.log, *number)).collect();
@@ -41,7 +41,7 @@ pub(super) fn look(job: &Job<'_>, layout: &Layout, report: &mut Report) -> Resul
         boot.keep(job.log, first, end)?;
     }
     report.boot_states(boot.tables.len(), boot.files.len(), boot.compared.len());
-    Ok(())
+    Ok(report)
 }
 
 /// The entries between flushes: the first, and the one behind the last.
@@ -73,13 +73,13 @@ fn choices(writes: &[usize], seed: u64) -> (Vec<BTreeSet<usize>>, bool) {
 }
 
 /// What decides, as far as it is safe.
-struct Boot {
+struct Boot<'j> {
     ends: Ends,
     /// How many writes are in the ends.
     changes: usize,
     first: Vec<crate::write_log::Span>,
-    esp: Part,
-    slots: Vec<Part>,
+    esp: Part<'j>,
+    slots: Vec<Part<'j>>,
     versions: Vec<Version>,
     expected: Expected,
     tables: BTreeMap<State, Result<Table, String>>,
@@ -88,7 +88,7 @@ struct Boot {
     compared: BTreeMap<(u64, usize, String), bool>,
 }
 
-impl Boot {
+impl Boot<'_> {
     fn new(job: &Job<'_>, layout: &Layout) -> Result<Self> {
         let image = File::open(job.image)?;
         let part = |name: &str, span| Part::new(job.folder, name, &image, span, None);
@@ -275,7 +275,7 @@ mod tests {
     fn a_slot_has_all_of_its_file() {
         let folder = tempfile::tempdir().unwrap();
         let [slot, file] = ["slot", "file"].map(|name| folder.path().join(name));
-        let mut check = |has: &[u8], wanted: &[u8], expected| {
+        let check = |has: &[u8], wanted: &[u8], expected| {
             fs::write(&slot, has).unwrap();
             fs::write(&file, wanted).unwrap();
             assert_eq!(is_alike(&slot, &file).unwrap(), expected);

@@ -5,7 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
+use ring::digest::{Context, SHA256};
 
+use super::table::hex;
 use super::tools::{self, text};
 
 /// The box's folder in the file system.
@@ -32,6 +34,15 @@ pub(crate) struct Examiner {
     pub(crate) folder: PathBuf,
     /// The program of the box.
     pub(crate) preau: PathBuf,
+    /// What was found of files, by the hash of them all.
+    pub(crate) known: BTreeMap<String, Result<Files, String>>,
+}
+
+/// What was found of the box's files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Files {
+    records: Option<u64>,
+    has_state: bool,
 }
 
 /// What was found.
@@ -50,7 +61,7 @@ impl Examiner {
     ///
     /// # Errors
     /// Something is lost or damaged.
-    pub(crate) fn look(&self, volume: &Path) -> Result<Found> {
+    pub(crate) fn look(&mut self, volume: &Path) -> Result<Found> {
         let volume = text(volume)?;
         let mended = tools::run("e2fsck", &["-y", volume])?;
         ensure!(
@@ -62,12 +73,26 @@ impl Examiner {
         );
         let again = tools::run("e2fsck", &["-f", "-n", volume])?;
         ensure!(again.status == Some(0), "e2fsck finds more: {}{}", again.out, again.error);
-        let mut found = Found { mended: questions(&mended.out), ..Found::default() };
+        let found = Found { mended: questions(&mended.out), ..Found::default() };
         for question in found.mended.keys() {
             ensure!(HARMLESS.contains(&question.as_str()), "e2fsck had to mend: {question}\n{}", mended.out);
         }
         self.take_out(volume)?;
         let data = self.folder.join("preau");
+        let mut hash = Context::new(&SHA256);
+        add_to_hash(&data, &mut hash)?;
+        let hash = hex(hash.finish().as_ref());
+        let files = match self.known.get(&hash) {
+            Some(known) => known.clone(),
+            None => self.look_at_files(&data).map_err(|wrong| format!("{wrong:#}")),
+        };
+        self.known.insert(hash, files.clone());
+        let Files { records, has_state } = files.map_err(anyhow::Error::msg)?;
+        Ok(Found { records, has_state, ..found })
+    }
+
+    fn look_at_files(&self, data: &Path) -> Result<Files> {
+        let mut found = Files::default();
         let state = data.join(STATE);
         found.has_state = state.exists();
         if found.has_state {
@@ -76,7 +101,7 @@ impl Examiner {
             ensure!(is_whole, "{STATE}: {}{}", said.out, said.error);
         }
         if data.join(SEAL_KEY).exists() {
-            let said = tools::run(text(&self.preau)?, &["journal", "verify", "--data", text(&data)?])?;
+            let said = tools::run(text(&self.preau)?, &["journal", "verify", "--data", text(data)?])?;
             let is_whole = said.status == Some(0) && said.out.contains(VERIFIED);
             ensure!(is_whole, "the journal: {}{}", said.out, said.error);
             found.records = Some(records(&said.out).with_context(|| format!("no count: {}", said.out))?);
@@ -105,6 +130,25 @@ impl Examiner {
         ensure!(trouble.is_none(), "debugfs: {}", said.error);
         Ok(())
     }
+}
+
+/// The names and bytes of all files of a folder.
+fn add_to_hash(folder: &Path, hash: &mut Context) -> Result<()> {
+    let mut paths: Vec<PathBuf> =
+        fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
+    paths.sort_unstable();
+    for path in paths {
+        hash.update(path.as_os_str().as_encoded_bytes());
+        if path.is_dir() {
+            hash.update(&[0]);
+            add_to_hash(&path, hash)?;
+        } else {
+            let bytes = fs::read(&path)?;
+            hash.update(&(bytes.len() as u64).to_le_bytes());
+            hash.update(&bytes);
+        }
+    }
+    Ok(())
 }
 
 /// What e2fsck asked, and how often. Numbers, and what is said of them, are left out.

@@ -10,29 +10,39 @@ use super::data::{Examiner, Found};
 use super::part::{Part, State};
 use super::report::Report;
 use super::table::{Ends, Piece};
-use super::volume::Key;
+use super::volume::{Key, Opener};
 use super::{DATA, Job, Layout, Place, is_within};
 use crate::write_log::{Borrowed, Span, WriteLog};
 
 /// After so many points the report says how far it is.
 const TOLD: usize = 500;
 
-/// Looks at each point.
-pub(super) fn look(job: &Job<'_>, layout: &Layout, report: &mut Report) -> Result<()> {
-    let mut kept = Kept::new(job, layout)?;
-    let examiner = Examiner { folder: job.folder.join("out"), preau: fs::canonicalize(preau_binary()?)? };
+/// Looks at each point from one to another.
+pub(super) fn look(
+    job: &Job<'_>,
+    layout: &Layout,
+    (first, last): (usize, usize),
+    mut report: Report,
+) -> Result<Report> {
+    let name = format!("data-{first}");
+    let mut kept = Kept::new(job, layout, &name)?;
+    let mut examiner = Examiner {
+        folder: job.folder.join(format!("{name}.out")),
+        preau: fs::canonicalize(preau_binary()?)?,
+        known: BTreeMap::new(),
+    };
     fs::create_dir_all(&examiner.folder)?;
     // As many as every box has that the last flush made safe.
     let mut floor = None;
     let mut done = 0;
-    for point in job.from..=job.log.len() {
+    for point in first..=last {
         let until = job.log.safe_until(point);
         kept.keep(job.log, done, until)?;
         done = until.max(done);
         let lost = job.log.draw_lost(point, job.seed)?;
         let more: Vec<usize> = (until..point).filter(|number| !lost.contains(number)).collect();
         let place = Place { point, lost };
-        match kept.look(job.log, &more, &examiner)? {
+        match kept.look(job.log, &more, &mut examiner)? {
             Ok(None) => report.note_no_volume(),
             Ok(Some(found)) => {
                 if found.records < floor {
@@ -46,37 +56,39 @@ pub(super) fn look(job: &Job<'_>, layout: &Layout, report: &mut Report) -> Resul
             Err(wrong) => report.fail(&wrong, &place),
         }
         if point % TOLD == 0 {
-            report.tell(point, job.log.len(), kept.known.len());
+            report.tell(point, last, kept.known.len());
         }
     }
     report.kept_states(kept.known.len(), kept.opened.len());
-    Ok(())
+    Ok(report)
 }
 
 /// What is kept, as far as it is safe.
-struct Kept {
+struct Kept<'j> {
     ends: Ends,
     headers: Piece,
-    data: Part,
+    data: Part<'j>,
     /// How many writes are in the ends, and in the headers.
     changes: [usize; 2],
     key: Key,
+    opener: Opener,
     has_volume: BTreeMap<State, bool>,
     /// Whether the volume's headers in a state open it.
     opened: BTreeMap<State, Result<(), String>>,
     known: BTreeMap<State, Result<Found, String>>,
 }
 
-impl Kept {
-    fn new(job: &Job<'_>, layout: &Layout) -> Result<Self> {
+impl<'j> Kept<'j> {
+    fn new(job: &Job<'_>, layout: &'j Layout, name: &str) -> Result<Self> {
         let image = File::open(job.image)?;
         let volume = &layout.data;
         Ok(Self {
             ends: layout.ends.clone(),
             headers: Piece::new(volume.headers)?,
-            data: Part::new(job.folder, "data", &image, volume.data, Some(volume.key.clone()))?,
+            data: Part::new(job.folder, name, &image, volume.data, Some(&volume.plain))?,
             changes: [0; 2],
             key: volume.key.clone(),
+            opener: Opener::default(),
             has_volume: BTreeMap::new(),
             opened: BTreeMap::new(),
             known: BTreeMap::new(),
@@ -105,7 +117,7 @@ impl Kept {
         &mut self,
         log: &WriteLog,
         more: &[usize],
-        examiner: &Examiner,
+        examiner: &mut Examiner,
     ) -> Result<Result<Option<Found>, String>> {
         match self.has_volume(log, more)? {
             Ok(true) => {}
@@ -155,7 +167,7 @@ impl Kept {
         for number in &state.more {
             log.replay(*number, number + 1, Borrowed(&mut piece))?;
         }
-        let opened = match Key::open(piece.bytes()) {
+        let opened = match self.opener.open(piece.bytes()) {
             Ok(key) if key == self.key => Ok(()),
             Ok(_) => Err("another volume's headers".to_owned()),
             Err(wrong) => Err(format!("the volume does not open: {wrong:#}")),

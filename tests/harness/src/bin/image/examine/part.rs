@@ -1,5 +1,6 @@
 //! A part of the disk as a file of its own, twice: as far as it is safe, and as a cut leaves it.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::FileExt as _;
@@ -14,6 +15,8 @@ use crate::write_log::{Disk, Span, WriteLog, forget};
 
 /// So much is compared and copied at once.
 const PIECE_BYTES: usize = 1 << 20;
+/// What is encrypted at once.
+const SECTOR: u64 = 512;
 
 /// Which writes are in a part: how many of those that are safe, and the numbers of the others. What has the same is the same.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,10 +25,73 @@ pub(crate) struct State {
     pub(crate) more: Vec<usize>,
 }
 
-/// The part.
-pub(crate) struct Part {
+/// The writes to an encrypted part, decrypted once for all.
+pub(crate) struct Plain {
+    file: File,
     span: Span,
-    key: Option<Key>,
+    /// Where each entry's bytes are in the file, and in the part.
+    places: BTreeMap<usize, (u64, Span)>,
+}
+
+impl Plain {
+    /// Decrypts what the log has for that part of the disk.
+    ///
+    /// # Errors
+    /// The log cannot be read, or this machine's disk is full.
+    pub(crate) fn new(folder: &Path, log: &WriteLog, span: Span, key: &Key) -> Result<Self> {
+        let file = tempfile::tempfile_in(folder)?;
+        let (mut places, mut end) = (BTreeMap::new(), 0);
+        for number in 0..log.len() {
+            let Some(shared) = log.span(number).and_then(|all| all.shared(span)) else { continue };
+            if log.is_write(number) {
+                log.replay(
+                    number,
+                    number + 1,
+                    Decrypted { file: &file, at: end, span: shared, base: span.start, key },
+                )?;
+                places.insert(number, (end, shared));
+                end += shared.bytes;
+            }
+        }
+        Ok(Self { file, span, places })
+    }
+
+    /// Carries out an entry on a file of the part.
+    fn carry_out(&self, log: &WriteLog, number: usize, to: &File) -> Result<()> {
+        let Some((at, shared)) = self.places.get(&number) else {
+            return log.replay(number, number + 1, Window { file: to, span: self.span });
+        };
+        copy(&self.file, *at, to, Span { start: shared.start - self.span.start, bytes: shared.bytes })
+    }
+}
+
+/// A file that takes the bytes of one write, decrypted, from a place on.
+struct Decrypted<'d> {
+    file: &'d File,
+    at: u64,
+    span: Span,
+    /// Where the encrypted part begins: its sectors are counted from there.
+    base: u64,
+    key: &'d Key,
+}
+
+impl Disk for Decrypted<'_> {
+    fn write(&mut self, start: u64, bytes: &[u8]) -> Result<()> {
+        let Some((shared, bytes)) = within(self.span, start, bytes)? else { return Ok(()) };
+        let mut bytes = bytes.to_vec();
+        self.key.decrypt((shared.start - self.base) / SECTOR, &mut bytes);
+        Ok(self.file.write_all_at(&bytes, self.at + shared.start - self.span.start)?)
+    }
+
+    fn forget(&mut self, _span: Span) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// The part.
+pub(crate) struct Part<'p> {
+    span: Span,
+    plain: Option<&'p Plain>,
     safe: File,
     safe_path: PathBuf,
     cut: File,
@@ -33,13 +99,19 @@ pub(crate) struct Part {
     changes: usize,
 }
 
-impl Part {
+impl<'p> Part<'p> {
     /// As the image has it; what is behind the image's end is empty. What is encrypted is kept decrypted: what is discarded there is
     /// zeros, which on the disk would be noise.
     ///
     /// # Errors
     /// The image cannot be read, or this machine's disk is full.
-    pub(crate) fn new(folder: &Path, name: &str, image: &File, span: Span, key: Option<Key>) -> Result<Self> {
+    pub(crate) fn new(
+        folder: &Path,
+        name: &str,
+        image: &File,
+        span: Span,
+        plain: Option<&'p Plain>,
+    ) -> Result<Self> {
         let [safe_path, cut_path] = ["safe", "cut"].map(|state| folder.join(format!("{name}.{state}")));
         let open = |path| -> Result<File> {
             let file = File::options().read(true).write(true).create(true).truncate(true).open(path)?;
@@ -47,14 +119,14 @@ impl Part {
             Ok(file)
         };
         let (safe, cut) = (open(&safe_path)?, open(&cut_path)?);
-        if key.is_none() {
+        if plain.is_none() {
             for data in used(image, span)? {
                 let place = Span { start: data.start - span.start, bytes: data.bytes };
                 copy(image, data.start, &safe, place)?;
                 copy(image, data.start, &cut, place)?;
             }
         }
-        Ok(Self { span, key, safe, safe_path, cut, cut_path, changes: 0 })
+        Ok(Self { span, plain, safe, safe_path, cut, cut_path, changes: 0 })
     }
 
     pub(crate) fn span(&self) -> Span {
@@ -84,7 +156,7 @@ impl Part {
         if self.is_touched(log, number) {
             self.changes += 1;
             for file in [&self.safe, &self.cut] {
-                log.replay(number, number + 1, self.window(file))?;
+                self.carry_out(log, number, file)?;
             }
         }
         Ok(())
@@ -107,15 +179,18 @@ impl Part {
         look: impl FnOnce(&Path) -> Result<T>,
     ) -> Result<Result<T>> {
         for number in &state.more {
-            log.replay(*number, number + 1, self.window(&self.cut))?;
+            self.carry_out(log, *number, &self.cut)?;
         }
         let found = look(&self.cut_path);
         self.restore()?;
         Ok(found)
     }
 
-    fn window<'f>(&'f self, file: &'f File) -> Window<'f> {
-        Window { file, span: self.span, key: self.key.as_ref() }
+    fn carry_out(&self, log: &WriteLog, number: usize, to: &File) -> Result<()> {
+        match self.plain {
+            Some(plain) => plain.carry_out(log, number, to),
+            None => log.replay(number, number + 1, Window { file: to, span: self.span }),
+        }
     }
 
     /// Makes the cut what is safe. Most of it is already: what is alike is not written.
@@ -149,31 +224,26 @@ impl Part {
 struct Window<'f> {
     file: &'f File,
     span: Span,
-    key: Option<&'f Key>,
 }
 
 impl Disk for Window<'_> {
     fn write(&mut self, start: u64, bytes: &[u8]) -> Result<()> {
-        let Some(shared) = self.span.shared(Span { start, bytes: bytes.len() as u64 }) else { return Ok(()) };
-        let skipped = usize::try_from(shared.start - start)?;
-        let count = usize::try_from(shared.bytes)?;
-        let bytes = bytes.get(skipped..skipped + count).context("a write within itself")?;
-        let at = shared.start - self.span.start;
-        match self.key {
-            None => self.file.write_all_at(bytes, at)?,
-            Some(key) => {
-                let mut bytes = bytes.to_vec();
-                key.decrypt(at / 512, &mut bytes);
-                self.file.write_all_at(&bytes, at)?;
-            }
-        }
-        Ok(())
+        let Some((shared, bytes)) = within(self.span, start, bytes)? else { return Ok(()) };
+        Ok(self.file.write_all_at(bytes, shared.start - self.span.start)?)
     }
 
     fn forget(&mut self, span: Span) -> Result<()> {
         let Some(shared) = self.span.shared(span) else { return Ok(()) };
         forget(self.file, Span { start: shared.start - self.span.start, bytes: shared.bytes })
     }
+}
+
+/// The part of a write that is within a span.
+fn within(span: Span, start: u64, bytes: &[u8]) -> Result<Option<(Span, &[u8])>> {
+    let Some(shared) = span.shared(Span { start, bytes: bytes.len() as u64 }) else { return Ok(None) };
+    let skipped = usize::try_from(shared.start - start)?;
+    let count = usize::try_from(shared.bytes)?;
+    Ok(Some((shared, bytes.get(skipped..skipped + count).context("a write within itself")?)))
 }
 
 /// Where a file has anything, within a span.
@@ -247,7 +317,7 @@ mod tests {
         let look = |more: &[usize]| {
             let look = |path: &Path| {
                 let found = letters(path);
-                fs::File::options().write(true).open(path).unwrap().write_all_at(&[5; 2_048], 0).unwrap();
+                File::options().write(true).open(path).unwrap().write_all_at(&[5; 2_048], 0).unwrap();
                 Ok(found)
             };
             part.look(&log, &part.state(&log, more), look).unwrap().unwrap()

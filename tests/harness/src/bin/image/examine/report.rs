@@ -28,6 +28,10 @@ pub(crate) struct Report {
     windows: usize,
     by_chance: usize,
     choices: usize,
+    /// States of the table and of the boot files, and comparisons of a slot.
+    boot: [usize; 3],
+    /// States of what is kept, and of its headers.
+    kept: [usize; 2],
     /// Where each state was found first, and how often.
     states: BTreeMap<Look, (Place, usize)>,
     points: usize,
@@ -46,6 +50,8 @@ impl Report {
             windows: 0,
             by_chance: 0,
             choices: 0,
+            boot: [0; 3],
+            kept: [0; 2],
             states: BTreeMap::new(),
             points: 0,
             without_volume: 0,
@@ -85,48 +91,78 @@ impl Report {
         }
     }
 
-    /// Something is not as it has to be.
+    /// Something is not as it has to be. It is said at once: the rest takes long.
     pub(crate) fn fail(&mut self, wrong: &str, place: &Place) {
         let (places, count) = self.failures.entry(wrong.to_owned()).or_default();
+        if *count == 0 {
+            println!("FAILED              {}: {wrong}", say(place));
+        }
         if places.len() < PLACES {
             places.push(place.clone());
         }
         *count += 1;
     }
 
-    pub(crate) fn boot_states(&self, tables: usize, files: usize, compared: usize) {
+    /// So many states of what starts there were.
+    pub(crate) fn boot_states(&mut self, tables: usize, files: usize, compared: usize) {
+        self.boot = [tables, files, compared];
+        println!("                    all that starts was looked at, {:.0} s", self.seconds());
+    }
+
+    pub(crate) fn tell(&self, point: usize, last: usize, states: usize) {
+        println!("                    entry {point} of {last}, {states} states, {:.0} s", self.seconds());
+    }
+
+    /// So many states of what is kept there were.
+    pub(crate) fn kept_states(&mut self, states: usize, headers: usize) {
+        self.kept = [states, headers];
+    }
+
+    fn seconds(&self) -> f64 {
+        self.began.elapsed().as_secs_f64()
+    }
+
+    /// Adds what another one has.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.windows += other.windows;
+        self.by_chance += other.by_chance;
+        self.choices += other.choices;
+        self.points += other.points;
+        self.without_volume += other.without_volume;
+        self.without_state += other.without_state;
+        self.without_seals += other.without_seals;
+        self.boot.iter_mut().zip(other.boot).for_each(|(all, more)| *all += more);
+        self.kept.iter_mut().zip(other.kept).for_each(|(all, more)| *all += more);
+        self.records.extend(other.records);
+        for (look, (place, count)) in other.states {
+            self.states.entry(look).or_insert((place, 0)).1 += count;
+        }
+        for (what, count) in other.mended {
+            *self.mended.entry(what).or_insert(0) += count;
+        }
+        for (wrong, (places, count)) in other.failures {
+            let (all, total) = self.failures.entry(wrong).or_default();
+            all.extend(places);
+            all.truncate(PLACES);
+            *total += count;
+        }
+    }
+
+    fn sum_up(&self) {
+        let [tables, files, compared] = self.boot;
         println!(
             "what starts         {} choices of lost writes between {} pairs of flushes, {} of them by chance: {tables} states of the \
-             table, {files} of the boot files, {compared} comparisons of a slot, {:.0} s",
-            self.choices,
-            self.windows,
-            self.by_chance,
-            self.began.elapsed().as_secs_f64()
+             table, {files} of the boot files, {compared} comparisons of a slot",
+            self.choices, self.windows, self.by_chance
         );
-    }
-
-    pub(crate) fn tell(&self, point: usize, points: usize, states: usize) {
-        println!(
-            "                    entry {point} of {points}, {states} states, {} kinds of failure, {:.0} s",
-            self.failures.len(),
-            self.began.elapsed().as_secs_f64()
-        );
-    }
-
-    pub(crate) fn kept_states(&self, states: usize, headers: usize) {
+        let [states, headers] = self.kept;
         println!(
             "what is kept        {} points, {} of them before there is a volume, {} before it has a state, {} before anything is sealed: \
-             {headers} states of the volume's headers, {states} of what is in it, {:.0} s",
-            self.points,
-            self.without_volume,
-            self.without_state,
-            self.without_seals,
-            self.began.elapsed().as_secs_f64()
+             {headers} states of the volume's headers, {states} of what is in it",
+            self.points, self.without_volume, self.without_state, self.without_seals
         );
         if let (Some(first), Some(last)) = (self.records.first(), self.records.last()) {
-            println!(
-                "journal             verified with {first} to {last} records, never fewer than were safe"
-            );
+            println!("journal             verified with {first} to {last} records");
         }
         for (what, count) in &self.mended {
             println!("mended              {count} times: {what}");
@@ -138,6 +174,7 @@ impl Report {
     /// # Errors
     /// Something failed.
     pub(crate) fn end(&self) -> Result<()> {
+        self.sum_up();
         for (look, (place, count)) in &self.states {
             println!("to be started       {}: {} ({count} choices)", say(place), look.describe());
         }
@@ -148,7 +185,7 @@ impl Report {
         if !self.failures.is_empty() {
             bail!("{} kinds of failure", self.failures.len());
         }
-        println!("all are whole");
+        println!("all are whole       {:.0} s", self.seconds());
         Ok(())
     }
 }

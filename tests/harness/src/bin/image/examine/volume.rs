@@ -1,6 +1,7 @@
 //! The encrypted volume: LUKS2 (its format is described in cryptsetup's `docs/on-disk-format-luks2.pdf`), opened by the empty
 //! passphrase, in this program: the kernel that it runs on need not have a device mapper.
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use aes::Aes256;
@@ -35,13 +36,19 @@ const STRIPES_MAX: usize = 4_000;
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Key([u8; KEY_BYTES]);
 
-impl Key {
+/// Opens one volume after another. What makes a key of a passphrase takes long, and is done once for each of its parameters.
+#[derive(Default)]
+pub(crate) struct Opener {
+    derived: BTreeMap<String, [u8; KEY_BYTES]>,
+}
+
+impl Opener {
     /// Opens a volume by its headers and the empty passphrase: by whichever header is newer of those that are whole, as cryptsetup
     /// does.
     ///
     /// # Errors
     /// No header is whole, it asks for something that is not known here, or no passphrase that is empty opens it.
-    pub(crate) fn open(headers: &[u8]) -> Result<Self> {
+    pub(crate) fn open(&mut self, headers: &[u8]) -> Result<Key> {
         let first = read_header(headers, MAGICS[0], 0);
         let places = std::iter::successors(Some(*HEADER_BYTES.start()), |at| Some(at * 2));
         let mut copies = places.take_while(|at| HEADER_BYTES.contains(at));
@@ -63,14 +70,43 @@ impl Key {
         );
         let slots = said["keyslots"].as_object().context("no keys")?;
         for slot in slots.values() {
-            let key = open_slot(headers, slot)?;
+            let key = self.open_slot(headers, slot)?;
             if said["digests"].as_object().is_some_and(|all| all.values().any(|known| is_of(&key, known))) {
-                return Ok(Self(key));
+                return Ok(Key(key));
             }
         }
         bail!("{} keys, none of which is for the empty passphrase", slots.len())
     }
 
+    /// What a slot has for the empty passphrase: the volume's key, or noise.
+    fn open_slot(&mut self, headers: &[u8], slot: &Value) -> Result<[u8; KEY_BYTES]> {
+        let (area, af) = (&slot["area"], &slot["af"]);
+        ensure!(
+            slot["key_size"] == KEY_BYTES
+                && area["key_size"] == KEY_BYTES
+                && area["encryption"] == CIPHER
+                && af["type"] == "luks1"
+                && af["hash"] == "sha256",
+            "another kind of key"
+        );
+        let stripes = count(&af["stripes"])?;
+        ensure!((1..=STRIPES_MAX).contains(&stripes), "{stripes} stripes");
+        let start: usize = area["offset"].as_str().context("no place")?.parse()?;
+        let bytes = (stripes * KEY_BYTES).next_multiple_of(SECTOR);
+        let mut split =
+            headers.get(start..start.saturating_add(bytes)).context("a key beyond its place")?.to_vec();
+        let kdf = slot["kdf"].to_string();
+        let key = match self.derived.get(&kdf) {
+            Some(known) => *known,
+            None => derive(&slot["kdf"])?,
+        };
+        self.derived.insert(kdf, key);
+        Xts::new(&key).decrypt(0, &mut split);
+        Ok(merge(split.as_chunks::<KEY_BYTES>().0.get(..stripes).context("too few stripes")?))
+    }
+}
+
+impl Key {
     /// Decrypts whole sectors, of which the first has that number.
     pub(crate) fn decrypt(&self, sector: u64, bytes: &mut [u8]) {
         Xts::new(&self.0).decrypt(sector, bytes);
@@ -94,27 +130,6 @@ fn read_header(headers: &[u8], magic: &[u8], at: usize) -> Result<(u64, Value)> 
     let text = whole.get(BINARY_BYTES..).unwrap_or_default();
     let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
     Ok((number(16).context("no number")?, serde_json::from_slice(text)?))
-}
-
-/// What a slot has for the empty passphrase: the volume's key, or noise.
-fn open_slot(headers: &[u8], slot: &Value) -> Result<[u8; KEY_BYTES]> {
-    let (area, af) = (&slot["area"], &slot["af"]);
-    ensure!(
-        slot["key_size"] == KEY_BYTES
-            && area["key_size"] == KEY_BYTES
-            && area["encryption"] == CIPHER
-            && af["type"] == "luks1"
-            && af["hash"] == "sha256",
-        "another kind of key"
-    );
-    let stripes = count(&af["stripes"])?;
-    ensure!((1..=STRIPES_MAX).contains(&stripes), "{stripes} stripes");
-    let start: usize = area["offset"].as_str().context("no place")?.parse()?;
-    let bytes = (stripes * KEY_BYTES).next_multiple_of(SECTOR);
-    let mut split =
-        headers.get(start..start.saturating_add(bytes)).context("a key beyond its place")?.to_vec();
-    Xts::new(&derive(&slot["kdf"])?).decrypt(0, &mut split);
-    Ok(merge(split.as_chunks::<KEY_BYTES>().0.get(..stripes).context("too few stripes")?))
 }
 
 /// The key that the empty passphrase gives.
@@ -315,11 +330,11 @@ pub(crate) mod tests {
         });
         for kdf in [pbkdf2(), argon] {
             let whole = headers(key, &kdf);
-            assert!(Key::open(&whole).unwrap() == Key(key));
+            assert!(Opener::default().open(&whole).unwrap() == Key(key));
             for damaged in [5_000, 20_000] {
                 let mut headers = whole.clone();
                 headers[damaged] ^= 1;
-                assert!(Key::open(&headers).unwrap() == Key(key), "the other header is whole");
+                assert!(Opener::default().open(&headers).unwrap() == Key(key), "the other header is whole");
             }
         }
     }
@@ -330,11 +345,14 @@ pub(crate) mod tests {
         let check = |places: &[usize]| {
             let mut headers = whole.clone();
             places.iter().for_each(|place| headers[*place] ^= 1);
-            assert!(Key::open(&headers).is_err(), "{places:?}");
+            assert!(Opener::default().open(&headers).is_err(), "{places:?}");
         };
         check(&[32_768]);
         check(&[5_000, 20_000]);
-        assert!(Key::open(&whole[..40_000]).is_ok() && Key::open(&whole[..33_000]).is_err());
-        assert!(Key::open(&[]).is_err() && Key::open(&vec![0; 65_536]).is_err());
+        assert!(
+            Opener::default().open(&whole[..40_000]).is_ok()
+                && Opener::default().open(&whole[..33_000]).is_err()
+        );
+        assert!(Opener::default().open(&[]).is_err() && Opener::default().open(&vec![0; 65_536]).is_err());
     }
 }
