@@ -14,7 +14,7 @@ use super::part::{Part, State};
 use super::report::{Look, Report};
 use super::table::{Ends, Table};
 use super::{DATA, Job, Layout, Place, Version};
-use crate::write_log::WriteLog;
+use crate::write_log::{Span, WriteLog};
 
 /// Of so many writes every choice is made; of more, as many by chance.
 const WRITES_MAX: usize = 10;
@@ -58,7 +58,7 @@ fn windows(log: &WriteLog) -> Vec<(usize, usize)> {
 /// Which of the writes are lost: every choice of them, or some by chance where there are many. Says whether it is every one.
 fn choices(writes: &[usize], seed: u64) -> (Vec<BTreeSet<usize>>, bool) {
     let choose = |choice: u64| -> BTreeSet<usize> {
-        let lost = writes.iter().enumerate().filter(|(at, _)| choice >> at & 1 == 1);
+        let lost = writes.iter().enumerate().filter(|(at, _)| (choice >> at) & 1 == 1);
         lost.map(|(_, number)| *number).collect()
     };
     if writes.len() <= WRITES_MAX {
@@ -77,7 +77,7 @@ struct Boot<'j> {
     ends: Ends,
     /// How many writes are in the ends.
     changes: usize,
-    first: Vec<crate::write_log::Span>,
+    first: Vec<Span>,
     esp: Part<'j>,
     slots: Vec<Part<'j>>,
     versions: Vec<Version>,
@@ -177,7 +177,8 @@ impl Boot<'_> {
         if let Some(known) = self.files.get(&state) {
             return Ok(known.clone());
         }
-        let found = self.esp.look(log, &state, |partition| self.expected.look(partition))?;
+        let found =
+            self.esp.look(log, &state, |partition| Ok((self.expected.look(partition)?, Vec::new())))?;
         let found = found.map_err(|wrong| format!("{wrong:#}"));
         self.files.insert(state, found.clone());
         Ok(found)

@@ -72,7 +72,12 @@ impl Expected {
                 }
                 continue;
             }
-            let hash = hash(&read(partition, &path)?);
+            let bytes = read(partition, &path)?;
+            ensure!(
+                !bytes.is_empty(),
+                "{path} is empty: the boot loader passes it over, and its version is gone"
+            );
+            let hash = hash(&bytes);
             ensure!(known.is_none_or(|known| *known == hash), "{path} is not what it was");
             if let Some(name) = offered {
                 let Some(version) = self.versions.get(&hash) else {

@@ -9,6 +9,7 @@ use ring::digest::{Context, SHA256};
 
 use super::table::hex;
 use super::tools::{self, text};
+use crate::write_log::Span;
 
 /// The box's folder in the file system.
 const DATA: &str = "/lib/preau";
@@ -57,13 +58,13 @@ pub(crate) struct Found {
 }
 
 impl Examiner {
-    /// Looks at a volume. Its file is mended, as a start does it.
+    /// Looks at a volume. Its file is mended, as a start does it; which bytes of it were written is told, too.
     ///
     /// # Errors
     /// Something is lost or damaged.
-    pub(crate) fn look(&mut self, volume: &Path) -> Result<Found> {
+    pub(crate) fn look(&mut self, volume: &Path) -> Result<(Found, Vec<Span>)> {
         let volume = text(volume)?;
-        let mended = tools::run("e2fsck", &["-y", volume])?;
+        let (mended, written) = tools::run_watched("e2fsck", &["-y", volume], &self.folder.join("trace"))?;
         ensure!(
             matches!(mended.status, Some(0 | 1)),
             "e2fsck ends with {:?}: {}{}",
@@ -88,7 +89,7 @@ impl Examiner {
         };
         self.known.insert(hash, files.clone());
         let Files { records, has_state } = files.map_err(anyhow::Error::msg)?;
-        Ok(Found { records, has_state, ..found })
+        Ok((Found { records, has_state, ..found }, written))
     }
 
     fn look_at_files(&self, data: &Path) -> Result<Files> {

@@ -14,7 +14,7 @@ use super::volume::{Key, Opener};
 use super::{DATA, Job, Layout, Place, is_within};
 use crate::write_log::{Borrowed, Span, WriteLog};
 
-/// After so many points the report says how far it is.
+/// After so many points the report says how far it is, and what was undone is compared.
 const TOLD: usize = 500;
 
 /// Looks at each point from one to another.
@@ -42,8 +42,11 @@ pub(super) fn look(
         let lost = job.log.draw_lost(point, job.seed)?;
         let more: Vec<usize> = (until..point).filter(|number| !lost.contains(number)).collect();
         let place = Place { point, lost };
+        // Where the halves meet, the one before has told of it.
+        let is_new = point > first || first == job.from;
         match kept.look(job.log, &more, &mut examiner)? {
-            Ok(None) => report.note_no_volume(),
+            Ok(None) if is_new => report.note_no_volume(),
+            Ok(None) => {}
             Ok(Some(found)) => {
                 if found.records < floor {
                     report.fail(&format!("{:?} records, after {floor:?} were safe", found.records), &place);
@@ -51,11 +54,14 @@ pub(super) fn look(
                 if point == until {
                     floor = floor.max(found.records);
                 }
-                report.note_kept(&found);
+                if is_new {
+                    report.note_kept(&found);
+                }
             }
             Err(wrong) => report.fail(&wrong, &place),
         }
-        if point % TOLD == 0 {
+        if point % TOLD == 0 || point == last {
+            kept.data.check()?;
             report.tell(point, last, kept.known.len());
         }
     }

@@ -6,7 +6,7 @@ use std::os::fd::AsFd as _;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use nix::errno::Errno;
 use nix::unistd::{Whence, lseek};
 
@@ -168,7 +168,7 @@ impl<'p> Part<'p> {
         State { safe: self.changes, more: more.collect() }
     }
 
-    /// Looks at it with these entries. Whatever becomes of the file is undone.
+    /// Looks at it with these entries. `look` tells which bytes of the file it has written, and that is undone.
     ///
     /// # Errors
     /// The log cannot be read, or this machine's disk is full; or what `look` says.
@@ -176,14 +176,40 @@ impl<'p> Part<'p> {
         &self,
         log: &WriteLog,
         state: &State,
-        look: impl FnOnce(&Path) -> Result<T>,
+        look: impl FnOnce(&Path) -> Result<(T, Vec<Span>)>,
     ) -> Result<Result<T>> {
         for number in &state.more {
             self.carry_out(log, *number, &self.cut)?;
         }
-        let found = look(&self.cut_path);
-        self.restore()?;
-        Ok(found)
+        match look(&self.cut_path) {
+            Ok((found, mut changed)) => {
+                let shared = state.more.iter().filter_map(|number| log.span(*number)?.shared(self.span));
+                changed.extend(shared.map(|span| Span { start: span.start - self.span.start, ..span }));
+                self.restore(changed)?;
+                Ok(Ok(found))
+            }
+            // It is not known how far it came.
+            Err(wrong) => {
+                self.restore(self.used()?)?;
+                Ok(Err(wrong))
+            }
+        }
+    }
+
+    /// Looks whether the cut is what is safe, as it has to be between two looks.
+    ///
+    /// # Errors
+    /// It is not, or cannot be read.
+    pub(crate) fn check(&self) -> Result<()> {
+        let changed = self.restore(self.used()?)?;
+        ensure!(changed == 0, "{changed} pieces of {} were not undone", self.cut_path.display());
+        Ok(())
+    }
+
+    /// Where it has anything.
+    fn used(&self) -> Result<Vec<Span>> {
+        let whole = Span { start: 0, bytes: self.span.bytes };
+        Ok([used(&self.safe, whole)?, used(&self.cut, whole)?].concat())
     }
 
     fn carry_out(&self, log: &WriteLog, number: usize, to: &File) -> Result<()> {
@@ -193,13 +219,10 @@ impl<'p> Part<'p> {
         }
     }
 
-    /// Makes the cut what is safe. Most of it is already: what is alike is not written.
-    fn restore(&self) -> Result<()> {
-        let whole = Span { start: 0, bytes: self.span.bytes };
-        let mut spans = used(&self.safe, whole)?;
-        spans.extend(used(&self.cut, whole)?);
+    /// Makes the cut what is safe, in these places. What is alike is not written; says how many pieces were not.
+    fn restore(&self, mut spans: Vec<Span>) -> Result<usize> {
         spans.sort_unstable();
-        let mut done = 0;
+        let (mut done, mut changed) = (0, 0);
         let (mut one, mut other) = (vec![0; PIECE_BYTES], vec![0; PIECE_BYTES]);
         for span in spans {
             done = done.max(span.start);
@@ -212,11 +235,12 @@ impl<'p> Part<'p> {
                 self.cut.read_exact_at(other, done)?;
                 if one != other {
                     self.cut.write_all_at(one, done)?;
+                    changed += 1;
                 }
                 done += count as u64;
             }
         }
-        Ok(())
+        Ok(changed)
     }
 }
 
@@ -317,14 +341,24 @@ mod tests {
         let look = |more: &[usize]| {
             let look = |path: &Path| {
                 let found = letters(path);
-                File::options().write(true).open(path).unwrap().write_all_at(&[5; 2_048], 0).unwrap();
-                Ok(found)
+                File::options().write(true).open(path).unwrap().write_all_at(&[5; 512], 1_536).unwrap();
+                Ok((found, vec![Span { start: 1_536, bytes: 512 }]))
             };
-            part.look(&log, &part.state(&log, more), look).unwrap().unwrap()
+            let found = part.look(&log, &part.state(&log, more), look).unwrap().unwrap();
+            part.check().unwrap();
+            found
         };
         assert_eq!(look(&[2, 3, 4]), [0, 8, 8, 0]);
         assert_eq!(look(&[]), [7, 1, 0, 0], "what was done to the file is undone");
         assert_eq!(look(&[4]), [0, 1, 0, 0]);
+        let fail = |path: &Path| -> Result<((), Vec<Span>)> {
+            fs::write(path, [5; 2_048])?;
+            anyhow::bail!("half-way")
+        };
+        assert!(part.look(&log, &part.state(&log, &[2]), fail).unwrap().is_err());
+        part.check().unwrap();
         assert_eq!(letters(part.safe()), [7, 1, 0, 0]);
+        File::options().write(true).open(&part.cut_path).unwrap().write_all_at(&[9], 0).unwrap();
+        assert!(part.check().is_err(), "what nobody told of is noticed");
     }
 }

@@ -83,7 +83,9 @@ impl Report {
         self.points += 1;
         self.without_state += usize::from(!found.has_state);
         match found.records {
-            Some(records) => drop(self.records.insert(records)),
+            Some(records) => {
+                self.records.insert(records);
+            }
             None => self.without_seals += 1,
         }
         for (what, count) in &found.mended {

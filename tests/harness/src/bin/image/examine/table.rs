@@ -177,7 +177,7 @@ impl Partition {
 /// A little-endian number of up to eight bytes.
 fn number(bytes: &[u8], at: usize, count: usize) -> Result<u64> {
     let bytes = bytes.get(at..at + count).context("it ends early")?;
-    Ok(bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte)))
+    Ok(bytes.iter().rev().fold(0, |number, byte| (number << 8) | u64::from(*byte)))
 }
 
 /// Bytes as text.

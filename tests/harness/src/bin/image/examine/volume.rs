@@ -234,7 +234,7 @@ impl Xts {
         let mut tweak = u128::from_le_bytes(first);
         std::array::from_fn(|_| {
             let now = tweak;
-            tweak = now << 1 ^ (now >> 127) * 0x87;
+            tweak = (now << 1) ^ ((now >> 127) * 0x87);
             now
         })
     }
