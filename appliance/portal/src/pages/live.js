@@ -19,7 +19,7 @@
     return fields.some((field) => field === document.activeElement || isChanged(field));
   };
 
-  // Whoever goes by keyboard stays where she is: what has no identifier is known by what it sends, or by where it leads.
+  // Whoever goes by keyboard stays where she is: what has no identifier is known by what it sends, by where it leads, or by what it opens.
   const isSame = (one, other) => {
     const sent = (form) => form && `${form.action}?${new URLSearchParams(new FormData(form))}`;
     return (
@@ -27,7 +27,8 @@
       one.name === other.name &&
       one.value === other.value &&
       one.href === other.href &&
-      sent(one.form) === sent(other.form)
+      one.closest("details")?.id === other.closest("details")?.id &&
+      sent(one.closest("form")) === sent(other.closest("form"))
     );
   };
 
