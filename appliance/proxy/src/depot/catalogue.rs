@@ -42,21 +42,22 @@ struct Listed {
     /// The number of its body.
     body: u64,
     page: KeptPage,
+    validity: Validity,
 }
 
-/// What is told of a response, and the number of its body.
-pub(super) type Told = (u64, KeptPage);
+/// What is told of a response, the number of its body, and what it is worth.
+pub(super) type Told = (u64, KeptPage, Validity);
 
 impl Catalogue {
     /// Notes a page of that name, or takes it away.
     pub(super) fn note(&self, name: u128, key: &Key, page: Option<Told>) {
         let mut pages = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         pages.retain(|listed| listed.name != name);
-        if let Some((body, page)) = page {
+        if let Some((body, page, validity)) = page {
             if pages.len() >= PAGES_MAX {
                 pages.pop_front();
             }
-            pages.push_back(Listed { name, host: key.host().to_owned(), body, page });
+            pages.push_back(Listed { name, host: key.host().to_owned(), body, page, validity });
         }
     }
 
@@ -77,16 +78,17 @@ impl Catalogue {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).len() >= PAGES_MAX
     }
 
-    /// The newest of a host.
-    pub(super) fn list(&self, host: &str) -> Vec<KeptPage> {
+    /// The newest of a host. What may have been changed is served, and told, where it `is_prepared` alone.
+    pub(super) fn list(&self, host: &str, is_prepared: impl Fn(u128) -> bool) -> Vec<KeptPage> {
         let pages = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let own = pages.iter().rev().filter(|listed| listed.host == host);
+        let is_served = |listed: &&Listed| listed.validity == Validity::Standing || is_prepared(listed.name);
+        let own = pages.iter().rev().filter(|listed| listed.host == host).filter(is_served);
         own.map(|listed| listed.page.clone()).take(TOLD_MAX).collect()
     }
 }
 
-/// What is told of a response; `None` for what nobody opens by itself, is not for everybody, or would not be served without
-/// asking. A query may have somebody's secret in it. `title` is what these very bytes are known to be called.
+/// What is told of a response; `None` for what nobody opens by itself, is not for everybody, or would not be served where
+/// nobody can be asked. A query may have somebody's secret in it. `title` is what these very bytes are known to be called.
 pub(super) fn page_of(key: &Key, stored: &Stored, body: &Body, title: Option<String>) -> Option<Told> {
     let path = key.path_and_query();
     let kind = stored.headers.get(header::CONTENT_TYPE)?.to_str().ok()?.to_ascii_lowercase();
@@ -94,14 +96,14 @@ pub(super) fn page_of(key: &Key, stored: &Stored, body: &Body, title: Option<Str
     let is_opened = is_page || DOCUMENTS.iter().any(|document| kind.starts_with(document));
     let is_for_all = stored.audience == Audience::Everyone && stored.status == StatusCode::OK;
     let is_strict = stored.terms.must_revalidate || stored.terms.no_cache;
-    let is_served = !is_strict && stored.validity == Validity::Standing;
+    let is_served = !is_strict && stored.validity != Validity::Withdrawn;
     let is_plain = path.len() <= PATH_BYTES_MAX && !path.starts_with("//") && !path.contains(['?', '\\']);
     if !(is_opened && is_for_all && is_served && is_plain) {
         return None;
     }
     let title = title.or_else(|| is_page.then(|| read_title(stored, body)).flatten());
     let title = title.unwrap_or_else(|| path.to_owned());
-    Some((body.number(), KeptPage { title, path: path.to_owned() }))
+    Some((body.number(), KeptPage { title, path: path.to_owned() }, stored.validity))
 }
 
 /// Blocks the thread.
@@ -139,7 +141,7 @@ mod tests {
     use crate::tests::stored;
 
     fn page(path: &str) -> Option<Told> {
-        Some((7, KeptPage { title: path.to_owned(), path: path.to_owned() }))
+        Some((7, KeptPage { title: path.to_owned(), path: path.to_owned() }, Validity::Standing))
     }
 
     #[test]
@@ -151,13 +153,29 @@ mod tests {
         }
         catalogue.note(1_000, &key("other.example"), page("/elsewhere"));
         assert!(catalogue.is_full());
-        let told = catalogue.list("ent.example");
+        let told = catalogue.list("ent.example", |_| false);
         assert_eq!((told.len(), told[0].path.as_str()), (TOLD_MAX, "/299"));
         catalogue.note(298, &key("ent.example"), page("/298"));
         catalogue.note(299, &key("ent.example"), None);
         catalogue.forget(&[297]);
-        let told: Vec<_> = catalogue.list("ent.example").into_iter().map(|page| page.path).take(3).collect();
-        assert_eq!(told, ["/298", "/296", "/295"]);
+        let told = catalogue.list("ent.example", |_| false).into_iter().map(|page| page.path);
+        assert_eq!(told.take(3).collect::<Vec<_>>(), ["/298", "/296", "/295"]);
+    }
+
+    #[test]
+    fn what_a_form_may_have_changed_is_told_where_it_is_prepared() {
+        let catalogue = Catalogue::default();
+        let fields = [("content-type", "application/pdf"), ("cache-control", "public, max-age=60")];
+        let body = Body::whole(7, tempfile::tempfile().unwrap(), 5, true);
+        for (name, validity) in [(1, Validity::Standing), (2, Validity::Doubted), (3, Validity::Withdrawn)] {
+            let key = Key::new("ent.example", &format!("/{name}")).unwrap();
+            catalogue.note(name, &key, page_of(&key, &stored(&fields).at_best(validity), &body, None));
+        }
+        let told = |is_prepared: bool| {
+            let pages = catalogue.list("ent.example", |_| is_prepared);
+            pages.into_iter().map(|page| page.path).collect::<Vec<_>>()
+        };
+        assert_eq!((told(true), told(false)), (vec!["/2".into(), "/1".into()], vec!["/1".into()]));
     }
 
     #[test]
@@ -167,9 +185,10 @@ mod tests {
         let stored = stored(&[("content-type", "text/html"), ("cache-control", "public, max-age=60")]);
         // Nothing can be read of it.
         let body = Body::whole(7, tempfile::tempfile().unwrap(), 5, true);
-        catalogue.note(1, &key, Some((7, KeptPage { title: "Leçon".to_owned(), path: "/lecon".to_owned() })));
+        let told = KeptPage { title: "Leçon".to_owned(), path: "/lecon".to_owned() };
+        catalogue.note(1, &key, Some((7, told, Validity::Standing)));
         let title = |number| {
-            let (of, page) = page_of(&key, &stored, &body, catalogue.find_title(1, number)).unwrap();
+            let (of, page, _) = page_of(&key, &stored, &body, catalogue.find_title(1, number)).unwrap();
             assert_eq!(of, 7);
             page.title
         };

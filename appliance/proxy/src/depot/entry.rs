@@ -27,7 +27,7 @@ impl Borrow<Stored> for Object {
 pub(crate) enum Succession {
     /// As it begins to come.
     AtOnce,
-    /// When it has come whole: until then, and where it never does, what is there stays.
+    /// When it has come whole: until then, and where it never does, what is there whole stays.
     OnceWhole,
 }
 
@@ -75,7 +75,7 @@ impl Entry {
         let mut objects = self.lock();
         let is_alike = |other: &Object| other.stored.vary == object.stored.vary;
         let is_replaced = |other: &Object| {
-            let gives_way = succession == Succession::AtOnce || other.body.is_resting();
+            let gives_way = succession == Succession::AtOnce || other.body.whole_length().is_none();
             other.body.has_failed() || (gives_way && is_alike(other))
         };
         let (mut replaced, kept): (Vec<_>, Vec<_>) = objects.drain(..).partition(is_replaced);

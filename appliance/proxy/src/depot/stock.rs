@@ -186,7 +186,7 @@ impl Depot {
 
     /// Pages and documents of a host that are here for everybody, the newest first.
     pub(crate) fn list_pages(&self, host: &str) -> Vec<KeptPage> {
-        self.catalogue.list(host)
+        self.catalogue.list(host, |name| self.lock_shelf().is_pinned(name))
     }
 
     pub(crate) fn name(key: &Key) -> u128 {

@@ -300,7 +300,8 @@ impl<'c> Quest<'c> {
         let requested = self.depot.moment();
         let asking = self.connection.ask(self.errand().request(headers), &mut journey.passage, || true);
         // With something to serve in its place, nobody waits long for a line that swallows packets.
-        let outcome = match known.as_ref().filter(|(_, object)| self.helps_out(object)) {
+        let helps_out = |object: &Object| self.may_stand_in(object, Failure::Disconnected);
+        let outcome = match known.as_ref().filter(|(_, object)| helps_out(object)) {
             Some(_) => timeout(PATIENCE, asking).await.unwrap_or(Err(SendError::TimedOut)),
             None => asking.await,
         };
@@ -376,10 +377,6 @@ impl<'c> Quest<'c> {
             }
         }
         Some(found)
-    }
-
-    fn helps_out(&self, object: &Object) -> bool {
-        may_serve_stale(&object.stored, self.headers, Failure::Disconnected, self.depot.now())
     }
 
     /// Whether something is served in the place of what the server did not say.

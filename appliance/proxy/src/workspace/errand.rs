@@ -298,8 +298,10 @@ impl Errand {
         if !self.has_turn() {
             return Err(SHARE);
         }
-        // What nobody waits for takes nothing away before it is here.
-        let succession = if self.pace.is_some() { Succession::OnceWhole } else { Succession::AtOnce };
+        // What nobody waits for takes nothing away before it is here, and nothing does from what was prepared: the line may fall
+        // meanwhile.
+        let is_later = self.pace.is_some() || self.depot.is_pinned(key);
+        let succession = if is_later { Succession::OnceWhole } else { Succession::AtOnce };
         // What nobody waits for is for all who come.
         let reader = self.gate.device_of(&self.caller).filter(|_| self.pace.is_none()).map(|it| it.mac);
         let requested = Some(asked.requested);

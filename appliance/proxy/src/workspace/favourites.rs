@@ -24,7 +24,10 @@ pub(super) struct Favourites(Mutex<HashMap<Key, Uses>>);
 
 struct Uses {
     count: u32,
+    /// The last one.
     device: Mac,
+    /// Whether another one has used it, too.
+    is_shared: bool,
 }
 
 impl Favourites {
@@ -37,22 +40,28 @@ impl Favourites {
         let mut counted = self.lock();
         if let Some(uses) = counted.get_mut(key) {
             uses.count = uses.count.saturating_add(1);
+            uses.is_shared |= uses.device != device;
             uses.device = device;
             return;
         }
         if counted.len() >= COUNTED_MAX {
             counted.retain(|_, uses| uses.count >= USES_MIN);
         }
+        if counted.len() >= COUNTED_MAX {
+            counted.retain(|_, uses| uses.is_shared);
+        }
         if counted.len() < COUNTED_MAX {
-            counted.insert(key.clone(), Uses { count: 1, device });
+            counted.insert(key.clone(), Uses { count: 1, device, is_shared: false });
         }
     }
 
-    /// The most used, the first one first; counting begins anew.
+    /// The most used, the first one first; counting begins anew. What several devices have used comes before what one has: names
+    /// that one makes up, and asks for again and again, take nobody's place.
     pub(super) fn take(&self) -> Vec<(Key, Mac)> {
         let mut used: Vec<_> = self.lock().drain().filter(|(_, uses)| uses.count >= USES_MIN).collect();
         used.sort_by(|(key, uses), (other, others)| {
-            others.count.cmp(&uses.count).then_with(|| key.cmp(other))
+            let rank = |it: &Uses| (it.is_shared, it.count);
+            rank(others).cmp(&rank(uses)).then_with(|| key.cmp(other))
         });
         used.into_iter().take(TOLD_MAX).map(|(key, uses)| (key, uses.device)).collect()
     }
@@ -91,5 +100,24 @@ mod tests {
             note(&format!("/{number}"), 2);
         }
         assert_eq!(favourites.take().len(), TOLD_MAX);
+    }
+
+    #[test]
+    fn names_that_one_makes_up_take_nobodys_place() {
+        let [lina, malo, rude] = [1, 2, 3].map(|last| Mac::new([2, 0, 0, 0, 0, last]));
+        let key = |path: &str| Key::new("ent.example", path).unwrap();
+        let favourites = Favourites::default();
+        let note_for_class = |path: &str| {
+            [lina, malo].into_iter().for_each(|device| favourites.note(&key(path), Some(device), true));
+        };
+        note_for_class("/before.js");
+        for number in 0..COUNTED_MAX {
+            for _ in 0..3 {
+                favourites.note(&key(&format!("/app.js?x={number}")), Some(rude), true);
+            }
+        }
+        note_for_class("/after.js");
+        let taken: Vec<_> = favourites.take().into_iter().take(2).collect();
+        assert_eq!(taken, [(key("/after.js"), malo), (key("/before.js"), malo)]);
     }
 }

@@ -84,13 +84,13 @@ impl Class {
         self.told.lock().unwrap().iter().filter(|(_, told)| *told == status).count()
     }
 
-    /// Cuts the line, and waits until that is known.
     /// Whoever asks after that is not answered by this server any more.
     async fn stop(&mut self) {
         self.server.abort();
         assert!((&mut self.server).await.unwrap_err().is_cancelled());
     }
 
+    /// Cuts the line, and waits until that is known.
     async fn cut(&self) {
         self.server.abort();
         let start = Instant::now();

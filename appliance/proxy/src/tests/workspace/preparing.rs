@@ -275,6 +275,32 @@ async fn what_is_pinned_stays_whatever_comes() {
     assert!(head.contains("preau;hit"), "{head}");
 }
 
+/// The line may fall at any moment: somebody opens it again, and what comes takes the place of what is here only when it is whole.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_pinned_stays_until_what_a_pupil_asks_for_is_whole() {
+    let (folder, hands) = (tempfile::tempdir().unwrap(), Hands::new());
+    let street = Arc::new(Street::keeping(folder.path(), &hands).await);
+    let _serving = origin::open(&street, |question| {
+        if question.field("if-none-match").is_none() {
+            return answer(question);
+        }
+        // Nothing comes after that.
+        let fields = "Cache-Control: public, max-age=60\r\nETag: \"b\"\r\nContent-Length: 100000\r\n";
+        format!("HTTP/1.1 200 OK\r\n{fields}\r\nhello").into_bytes()
+    });
+    let host: DomainName = "ent.test".parse().unwrap();
+    street.school.gate.pin(&[(host.clone(), "/film".to_owned())]);
+    assert_eq!(prepare(&street, wanted("/film")).await.0, Preparation::Here);
+    hands.advance(3_600);
+    let until = Timestamp::from_unix_ms(access::Clock::now(&*hands).at.unix_ms() + 1_000);
+    for _ in 0..2 {
+        let mut pupil = street.connect().await;
+        ask(&mut pupil, "/film", "Cache-Control: no-cache\r\n").await;
+        read_until(&mut pupil, "hello").await;
+        assert!(street.school.gate.has_ready(&host, "/film", until).await);
+    }
+}
+
 /// Sends a form, or does away with something, and reads what that is answered with.
 async fn change(pupil: &mut Client, method: &str, path: &str, status: u16) {
     let fields = "Host: ent.test\r\nCookie: s=1\r\nContent-Length: 1\r\n";
