@@ -1,5 +1,6 @@
 //! The cache key: what is asked for (RFC 9111 section 2).
 
+use std::cmp::Reverse;
 use std::fmt;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
@@ -193,6 +194,28 @@ impl Vary {
     }
 }
 
+/// The languages that a request wants, those that weigh most first, and of the same weight by the alphabet: what a server is asked
+/// by, so that one that goes by the order alone answers all alike who say the same. `None` where it says none.
+#[must_use]
+pub fn languages_by_weight(request: &HeaderMap) -> Option<HeaderValue> {
+    let lines = request.get_all(http::header::ACCEPT_LANGUAGE).iter().map(HeaderValue::as_bytes);
+    let members = lines.flat_map(|line| line.split(|&byte| byte == b',')).map(<[u8]>::trim_ascii);
+    let mut languages: Vec<&[u8]> = members.filter(|member| !member.is_empty()).collect();
+    languages.sort_by_cached_key(|member| (Reverse(thousandths(member)), member.to_ascii_lowercase()));
+    HeaderValue::from_bytes(&languages.join(&b","[..])).ok().filter(|_| !languages.is_empty())
+}
+
+/// How much a language weighs (RFC 9110 section 12.4.2): `fr;q=0.25` 250, and `fr` 1,000, as what cannot be read.
+fn thousandths(member: &[u8]) -> u16 {
+    let text = str::from_utf8(member).unwrap_or_default().to_ascii_lowercase();
+    let Some(weight) = text.split(';').skip(1).find_map(|it| it.trim().strip_prefix("q=")) else {
+        return 1_000;
+    };
+    let (whole, part) = weight.split_once('.').unwrap_or((weight, ""));
+    let digits = format!("{whole}{part:0<3}");
+    digits.parse::<u16>().ok().filter(|_| part.len() <= 3).unwrap_or(1_000).min(1_000)
+}
+
 /// What a request says in a field: lines joined, and no space around commas (RFC 9111 section 4.1). Codings and languages
 /// are the same in any case (RFC 9110 sections 8.4.1 and 12.5.4), and languages in any order, which says nothing beside
 /// their weights.
@@ -218,6 +241,25 @@ fn said(request: &HeaderMap, name: &HeaderName) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
     use crate::fields::tests::map;
+
+    /// A server may go by the order alone: whoever says the same has it asked the same.
+    #[test]
+    fn a_server_is_asked_for_languages_by_their_weight() {
+        let check = |lines: &[&str], expected: Option<&str>| {
+            let lines: Vec<_> = lines.iter().map(|line| ("accept-language", *line)).collect();
+            let said = languages_by_weight(&map(&lines));
+            assert_eq!(said.as_ref().map(HeaderValue::as_bytes), expected.map(str::as_bytes), "{lines:?}");
+        };
+        // As browsers say it.
+        let french = "fr,fr-FR;q=0.8,en-US;q=0.5,en;q=0.3";
+        check(&[french], Some(french));
+        check(&["en;q=0.3, en-US;q=0.5", "fr-FR;q=0.8,, fr"], Some(french));
+        let mixed = "de;q=0.25, en;Q=1.000, b; q=0.250, *;q=0, a;q=1.0";
+        check(&[mixed], Some("a;q=1.0,en;Q=1.000,b; q=0.250,de;q=0.25,*;q=0"));
+        check(&["b;q=much, a;q=0.5, c;q=0.9999, d;q=70000"], Some("b;q=much,c;q=0.9999,d;q=70000,a;q=0.5"));
+        check(&[], None);
+        check(&[" , "], None);
+    }
 
     #[test]
     fn a_key_is_host_path_and_query() {

@@ -33,7 +33,7 @@ pub use eviction::Shelf;
 pub use family::{Family, FileName, OFFLINE_DAYS_MAX, PATTERNS_MAX, PathPattern, PatternError};
 pub use file::{is_authorised, judge_file};
 pub use invalidation::{invalidated, is_safe, is_same_as_head};
-pub use key::{BROWSER_CODINGS, Key, POSTER, Vary};
+pub use key::{BROWSER_CODINGS, Key, POSTER, Vary, languages_by_weight};
 pub use ledger::{GRANTS_MAX, Grant, LEDGER_BYTES_MAX, Ledger, LedgerDamage, SessionKeys};
 pub use line::{Line, PROBE_WAIT, SILENCE};
 pub use lookup::{Cause, Failure, Lookup, is_for, look_up, may_serve_prepared, may_serve_stale};

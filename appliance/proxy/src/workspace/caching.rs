@@ -7,7 +7,7 @@ use ::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, head
 use cache::{
     Audience, CacheStatus, Cause, Exchange, Failure, Family, FileName, Key, Lookup, Newer, RangeSet, TARGETS,
     Unstorable, Validator, Validity, invalidated, is_for, is_personal, is_safe, is_same_as_head, judge,
-    look_up, may_serve_prepared, may_serve_stale, wants_nothing_kept,
+    languages_by_weight, look_up, may_serve_prepared, may_serve_stale, wants_nothing_kept,
 };
 use model::{Mac, Timestamp};
 use tokio::time::timeout;
@@ -99,6 +99,10 @@ impl<'c> Quest<'c> {
             super::exchange::prepare(&mut sent, false);
             for name in [header::RANGE, header::IF_RANGE, header::EXPECT, header::CONTENT_LENGTH] {
                 sent.headers.remove(name);
+            }
+            // In one order: what is kept for all who say the same is not what one of them has a server make of an order of his own.
+            if let Some(languages) = languages_by_weight(&sent.headers) {
+                sent.headers.insert(header::ACCEPT_LANGUAGE, languages);
             }
             // In one spelling: what a server makes of another one (`ENT.example.:443`) would be in what the class gets.
             if let Ok(host) = HeaderValue::from_str(self.connection.name.as_str()) {
