@@ -194,14 +194,18 @@ impl Vary {
     }
 }
 
-/// The languages that a request wants, those that weigh most first, and of the same weight by the alphabet: what a server is asked
-/// by, so that one that goes by the order alone answers all alike who say the same. `None` where it says none.
+/// The languages that a request wants, those that weigh most first, and of the same weight the school's first, others by the alphabet:
+/// what a server is asked by, so that one that goes by the order alone answers all alike who say the same. `None` where it says none.
 #[must_use]
 pub fn languages_by_weight(request: &HeaderMap) -> Option<HeaderValue> {
     let lines = request.get_all(http::header::ACCEPT_LANGUAGE).iter().map(HeaderValue::as_bytes);
     let members = lines.flat_map(|line| line.split(|&byte| byte == b',')).map(<[u8]>::trim_ascii);
     let mut languages: Vec<&[u8]> = members.filter(|member| !member.is_empty()).collect();
-    languages.sort_by_cached_key(|member| (Reverse(thousandths(member)), member.to_ascii_lowercase()));
+    languages.sort_by_cached_key(|member| {
+        let name = member.to_ascii_lowercase();
+        let is_french = name.split(|byte| !byte.is_ascii_alphabetic()).next() == Some(b"fr");
+        (Reverse(thousandths(member)), !is_french, name)
+    });
     HeaderValue::from_bytes(&languages.join(&b","[..])).ok().filter(|_| !languages.is_empty())
 }
 
@@ -256,6 +260,7 @@ mod tests {
         check(&["en;q=0.3, en-US;q=0.5", "fr-FR;q=0.8,, fr"], Some(french));
         let mixed = "de;q=0.25, en;Q=1.000, b; q=0.250, *;q=0, a;q=1.0";
         check(&[mixed], Some("a;q=1.0,en;Q=1.000,b; q=0.250,de;q=0.25,*;q=0"));
+        check(&["en, fr-FR, frr, fr, de"], Some("fr,fr-FR,de,en,frr"));
         check(&["b;q=much, a;q=0.5, c;q=0.9999, d;q=70000"], Some("b;q=much,c;q=0.9999,d;q=70000,a;q=0.5"));
         check(&[], None);
         check(&[" , "], None);
