@@ -60,18 +60,20 @@ impl Opener {
             (Err(damage), None) => return Err(damage.context("neither header is whole")),
         };
         let said = header.1;
-        let segment = &said["segments"]["0"];
+        let segment = said.pointer("/segments/0").context("no segment")?;
+        let offset = HEADERS_BYTES.to_string();
         ensure!(
             segment["encryption"] == CIPHER
                 && segment["sector_size"] == SECTOR
                 && segment["iv_tweak"] == "0"
-                && segment["offset"] == HEADERS_BYTES.to_string(),
+                && segment["offset"] == offset.as_str(),
             "another kind of volume: {segment}"
         );
-        let slots = said["keyslots"].as_object().context("no keys")?;
+        let slots = said.get("keyslots").and_then(Value::as_object).context("no keys")?;
+        let digests = said.get("digests").and_then(Value::as_object);
         for slot in slots.values() {
             let key = self.open_slot(headers, slot)?;
-            if said["digests"].as_object().is_some_and(|all| all.values().any(|known| is_of(&key, known))) {
+            if digests.is_some_and(|all| all.values().any(|known| is_of(&key, known))) {
                 return Ok(Key(key));
             }
         }
