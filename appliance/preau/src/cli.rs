@@ -47,7 +47,7 @@ pub(crate) use journal::{
 pub(crate) use lesson::{ChangeArguments, LessonCommand, SettingsArguments, StartArguments};
 pub(crate) use release::{HealthArguments, ReleaseCommand};
 pub(crate) use retention::{ExpireArguments, HoldAddArguments, HoldCommand};
-pub(crate) use run::{ConsoleArguments, RunOptions};
+pub(crate) use run::{ConsoleArguments, RadioArguments, RunOptions};
 pub(crate) use wifi::{Address, WifiCommand, WifiJoinArguments, WifiKeyCommand};
 
 /// Préau: the box of a school. Content filter, access log, and what a lesson needs.
@@ -66,6 +66,8 @@ pub(crate) enum Command {
     Run(RunOptions),
     /// Show on a machine's own screen how the box is. Its one key has the data wiped, by a word that is typed.
     Console(ConsoleArguments),
+    /// Keep one radio for the box at the other end of standard input: hostapd runs as long as the box asks for it. Its unit runs this.
+    Radio(RadioArguments),
     /// Check a configuration file: every mistake with its line and column; exit status 1 if there is one.
     Check {
         /// The configuration file.

@@ -51,6 +51,7 @@ mod operator;
 mod override_command;
 mod person_command;
 mod policy_command;
+mod radio_command;
 mod reader_keys;
 mod reading_command;
 mod reasons;
@@ -109,6 +110,7 @@ fn carry_out(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Run(options) => run::run(&options),
         Command::Console(arguments) => console_command::console(&arguments),
+        Command::Radio(arguments) => radio_command::keep(&arguments),
         Command::Check { config } => check_command::check(&config),
         Command::Status { english, data } => {
             condition_command::status(&data_folder::find(data.path.as_deref())?, english)

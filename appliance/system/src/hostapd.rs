@@ -1,18 +1,21 @@
-//! Radios of the box, by the program hostapd(8): one process for each, a child of the box.
+//! Radios of the box, by the program hostapd(8): one process for each, in a unit of its own where the box has systemd, else a child
+//! of the box.
 //!
-//! It dies with the box, however the box dies (`PR_SET_PDEATHSIG`), and the kernel ends the beacons of a process that is gone. A
-//! unit of the system's own would go on sending when the box hangs or is killed. It starts silent (`start_disabled`).
+//! It dies with the box, however the box dies: the child by `PR_SET_PDEATHSIG`, the unit's by the end of its connection to the box
+//! ([`keep`]); and the kernel ends the beacons of a process that is gone. It starts silent (`start_disabled`).
 //!
 //! What hostapd says of itself does not tell whether it sends: `state=ENABLED` is also said in silence. The kernel tells: an
 //! interface has a carrier while its access point is started, and none before and after.
 
 mod control;
 mod daemon;
+mod keeper;
+mod process;
 
 use std::ffi::OsString;
-use std::fs::{self, DirBuilder};
+use std::fs::{self, DirBuilder, Permissions};
 use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
@@ -28,18 +31,27 @@ use crate::clock::monotonic;
 use crate::lists::replace_with_mode;
 use control::Control;
 use daemon::Daemon;
+pub use keeper::keep;
 
 /// The program, looked for in `PATH`.
 const PROGRAM: &str = "hostapd";
 /// What tells the kernel how loud a radio is (iw(8)): hostapd has no word for it.
 const POWER_PROGRAM: &str = "iw";
-/// Whoever reads these files has the keys.
-const FILE_MODE: u32 = 0o600;
-const FOLDER_MODE: u32 = 0o700;
+/// What hostapd is started with, in its radio's folder.
+const CONFIGURATION_FILE: &str = "hostapd.conf";
+/// The socket at which units are asked for, beside the radios' folders.
+const DOOR: &str = "door";
+/// Whoever reads these files has the keys: the box alone.
+const OWN: Modes = Modes { folder: 0o700, control: 0o700, file: 0o600 };
+/// The box, and hostapd as another user of its group, who may make nothing but the socket by which it is spoken to: whatever takes hostapd over by
+/// the air finds no place where the box would follow a link of its.
+const SHARED: Modes = Modes { folder: 0o750, control: 0o770, file: 0o640 };
 /// How long hostapd takes to be there: half a second, and more where the kernel is slow to change the country.
 const START_WITHIN: Duration = Duration::from_secs(10);
 /// How long the kernel takes to begin or end sending once hostapd was told to: some milliseconds.
 const SWITCH_WITHIN: Duration = Duration::from_secs(2);
+/// How long hostapd takes to throw its devices out and to end once it is asked to, and its last words to come.
+const END_WITHIN: Duration = Duration::from_secs(1);
 /// How often it is looked at meanwhile.
 const LOOK_PAUSE: Duration = Duration::from_millis(10);
 /// Steps of one walk over the stations: hostapd takes eighty at a time, and repeats some while others join.
@@ -52,9 +64,18 @@ pub struct HostapdRadio {
     program: OsString,
     power_program: OsString,
     folder: PathBuf,
+    /// Where a unit is asked for; without it, hostapd is the box's child.
+    door: Option<PathBuf>,
     interface: Interface,
     bridge: Option<Interface>,
     running: Option<Running>,
+}
+
+/// Who may do what with a radio's files.
+struct Modes {
+    folder: u32,
+    control: u32,
+    file: u32,
 }
 
 /// What hostapd reads.
@@ -74,13 +95,24 @@ struct Running {
 }
 
 impl HostapdRadio {
-    /// The radio with this interface. What hostapd needs is kept in a folder under `folder`, which is made.
+    /// The radio with this interface, by a hostapd that is the box's child. What it needs is kept in a folder under `folder`, which is
+    /// made.
     #[must_use]
     pub fn new(folder: &Path, interface: Interface, bridge: Option<Interface>) -> Self {
         // The interface's name is short: the path of a socket has little room.
         let folder = folder.join(interface.as_str());
         let (program, power_program) = (PROGRAM.into(), POWER_PROGRAM.into());
-        Self { program, power_program, folder, interface, bridge, running: None }
+        Self { program, power_program, folder, door: None, interface, bridge, running: None }
+    }
+
+    /// The same by a hostapd in a unit of its own, which a socket in `folder` starts (`systemd/system/preau-hostapd.socket`).
+    #[must_use]
+    pub fn of_unit(folder: &Path, interface: Interface, bridge: Option<Interface>) -> Self {
+        Self { door: Some(folder.join(DOOR)), ..Self::new(folder, interface, bridge) }
+    }
+
+    fn modes(&self) -> Modes {
+        if self.door.is_some() { SHARED } else { OWN }
     }
 
     fn control_folder(&self) -> PathBuf {
@@ -120,12 +152,16 @@ impl HostapdRadio {
         self.running = None;
         let given = self.stamps(setup);
         let Files { configuration, keys, vlans } = self.render(setup);
-        let file = self.folder.join("hostapd.conf");
+        let file = self.folder.join(CONFIGURATION_FILE);
         self.prepare().map_err(unfit)?;
-        write(&file, &configuration).map_err(unfit)?;
-        write(&self.keys_file(), &keys).map_err(unfit)?;
-        write(&self.vlans_file(), &vlans).map_err(unfit)?;
-        let mut daemon = Daemon::start(&self.program, &file).map_err(unfit)?;
+        for (path, text) in [(&file, &configuration), (&self.keys_file(), &keys), (&self.vlans_file(), &vlans)] {
+            write(path, text, self.modes().file).map_err(unfit)?;
+        }
+        let daemon = match &self.door {
+            Some(door) => Daemon::ask_for(door, &self.interface),
+            None => Daemon::start(&self.program, &file),
+        };
+        let mut daemon = daemon.map_err(unfit)?;
         let control = self.await_start(&mut daemon)?;
         // It is silent still. Louder than meant is no reason to have no lesson: the kernel keeps to the country's limit.
         if let Err(error) = self.limit_power(setup.power) {
@@ -157,7 +193,13 @@ impl HostapdRadio {
                 format!("{} is too long for a socket: give a shorter data folder", socket.display());
             return Err(io::Error::new(io::ErrorKind::InvalidFilename, message));
         }
-        DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(self.control_folder())
+        let Modes { folder, control, .. } = self.modes();
+        for (path, mode) in [(&self.folder, folder), (&self.control_folder(), control)] {
+            DirBuilder::new().recursive(true).mode(mode).create(path)?;
+            // Not by the mode of a process that gives its group nothing.
+            fs::set_permissions(path, Permissions::from_mode(mode))?;
+        }
+        Ok(())
     }
 
     /// Waits until hostapd has its interface, or has ended because it cannot.
@@ -179,8 +221,8 @@ impl HostapdRadio {
     }
 
     fn open_control(&self) -> io::Result<Control> {
-        let folder = self.control_folder();
-        let mut control = Control::open(&folder.join(self.interface.as_str()), folder.join("box"))?;
+        let socket = self.control_folder().join(self.interface.as_str());
+        let mut control = Control::open(&socket, self.folder.join("box"))?;
         let status = control.ask("STATUS")?;
         if control::field(&status, "state") == Some("ENABLED") {
             control.order("ATTACH")?;
@@ -193,7 +235,7 @@ impl HostapdRadio {
     fn load_keys(&mut self, setup: &Setup) -> Result<(), DriveError> {
         let Stamps { keys: stamp, .. } = self.stamps(setup);
         let Files { keys, .. } = self.render(setup);
-        write(&self.keys_file(), &keys).map_err(unfit)?;
+        write(&self.keys_file(), &keys, self.modes().file).map_err(unfit)?;
         let running = self.running.as_mut().ok_or(DriveError::Unset)?;
         running.control.order("RELOAD_WPA_PSK").map_err(failed)?;
         running.given.keys = stamp;
@@ -327,11 +369,11 @@ fn has_carrier(interface: &Interface) -> io::Result<bool> {
 }
 
 /// What is on the disk already is not written again: so a radio also starts on a disk that is full.
-fn write(path: &Path, text: &str) -> io::Result<()> {
-    match fs::read_to_string(path) {
-        Ok(before) if before == text => Ok(()),
-        Ok(_) | Err(_) => replace_with_mode(path, text.as_bytes(), FILE_MODE),
+fn write(path: &Path, text: &str, mode: u32) -> io::Result<()> {
+    if fs::read_to_string(path).ok().as_deref() != Some(text) {
+        replace_with_mode(path, text.as_bytes(), mode)?;
     }
+    fs::set_permissions(path, Permissions::from_mode(mode))
 }
 
 fn unfit(error: io::Error) -> DriveError {

@@ -1,4 +1,4 @@
-//! Options of `preau run` and `preau console`.
+//! Options of `preau run`, `preau console` and `preau radio`.
 
 use std::path::PathBuf;
 
@@ -27,6 +27,10 @@ pub(crate) struct RunOptions {
     /// Where the machine's system tells which of its releases runs, and which failed.
     #[arg(long, value_name = "FILE", default_value = REPORT)]
     pub(crate) release_report: PathBuf,
+    /// Have hostapd run in units of its own for radios of the box: this folder has the socket that starts one, and is where `preau radio` finds
+    /// what the box gives it. Without this option hostapd is the box's child.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) hostapd: Option<PathBuf>,
     /// Write down in this file what `preau console` shows.
     #[arg(long, value_name = "FILE")]
     pub(crate) screen: Option<PathBuf>,
@@ -47,4 +51,12 @@ pub(crate) struct ConsoleArguments {
     /// The file to write when somebody has typed the word that wipes the data: another service does it.
     #[arg(long, value_name = "FILE", default_value = "/run/preau-console/reset-order")]
     pub(crate) reset_order: PathBuf,
+}
+
+/// Options of `preau radio`.
+#[derive(Debug, Args)]
+pub(crate) struct RadioArguments {
+    /// Where the running box puts what hostapd is given (`preau run --hostapd`).
+    #[arg(long, value_name = "FOLDER", default_value = "/run/preau-hostapd")]
+    pub(crate) folder: PathBuf,
 }

@@ -140,7 +140,7 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     let (file, identity) = (options.config.as_deref(), identity.as_ref());
     let condition = ConditionKeeper::new((&config, file), &data, &board, (&clock, identity), complaints)
         .with_report(&options.release_report);
-    let wifi = wifi::open(&config, &data, &desk, &clock, (&radios, &heard))?;
+    let wifi = wifi::open(&config, (&data, options.hostapd.as_deref()), &desk, &clock, (&radios, &heard))?;
     let mut doors = Doors::open(&config, listeners, rooms, &runtime, &dns)?;
     announcement::tell(&config, &board.list(), &data, &trials, identity.is_some());
     let ending = Ending::new(&config, options, &data, &clock);

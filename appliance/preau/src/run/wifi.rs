@@ -54,10 +54,11 @@ pub(crate) struct WifiKeepers {
     pub(crate) adopted: AdoptedKeeper,
 }
 
-/// Whoever keeps the school's Wi-Fi; `None` without access points, and where there is no key by which some may come.
+/// Whoever keeps the school's Wi-Fi; `None` without access points, and where there is no key by which some may come. Where hostapd has units of its
+/// own, `units` is their folder.
 pub(crate) fn open(
     config: &Config,
-    data: &Path,
+    (data, units): (&Path, Option<&Path>),
     desk: &Arc<Desk>,
     clock: &Arc<dyn Clock>,
     (radios, heard): (&Arc<Radios>, &Arc<HeardPoints>),
@@ -81,7 +82,7 @@ pub(crate) fn open(
     let shared = Shared { orders, board, air: Arc::clone(&air), clock: Arc::clone(clock) };
     let points = access_points
         .iter()
-        .map(|access_point| Ok(Point::new(access_point, open_drive(access_point, &folder)?, shared.clone())));
+        .map(|access_point| Ok(Point::new(access_point, open_drive(access_point, &folder, units)?, shared.clone())));
     let points = points.collect::<anyhow::Result<_>>()?;
     let names = networks.iter().map(|network| network.ssid.clone());
     let air = listener.clone().map(|interface| AirKeeper::new(interface, names, Arc::clone(&air)));
@@ -89,11 +90,18 @@ pub(crate) fn open(
     Ok(Some(WifiKeepers { orders: keeper, air, points, adopted }))
 }
 
-fn open_drive(access_point: &AccessPoint, folder: &Path) -> anyhow::Result<Box<dyn Drive>> {
+fn open_drive(
+    access_point: &AccessPoint,
+    folder: &Path,
+    units: Option<&Path>,
+) -> anyhow::Result<Box<dyn Drive>> {
     match &access_point.kind {
         Kind::Hostapd { interface, bridge } => {
-            let bridge = bridge.as_deref().map(str::parse).transpose()?;
-            Ok(Box::new(HostapdRadio::new(folder, interface.parse()?, bridge)))
+            let (interface, bridge) = (interface.parse()?, bridge.as_deref().map(str::parse).transpose()?);
+            Ok(Box::new(match units {
+                Some(units) => HostapdRadio::of_unit(units, interface, bridge),
+                None => HostapdRadio::new(folder, interface, bridge),
+            }))
         }
         Kind::OpenWrt { .. } => Ok(Box::new(OpenWrtRadio::new(adopted::place(&access_point.kind)?)?)),
     }

@@ -2,8 +2,9 @@
 //! asked for, each beginning with `<`.
 
 use std::collections::VecDeque;
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,6 +15,8 @@ use crate::clock::monotonic;
 
 /// How long a reply may take: hostapd answers within two milliseconds, unless it computes keys or is stuck.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+/// Who may answer.
+const OWN_MODE: u32 = 0o660;
 /// Longest datagram, in bytes: hostapd's own limit of a reply is half of it.
 const DATAGRAM_BYTES_MAX: usize = 8_192;
 /// Unsolicited lines that are kept until somebody asks for them: a class that joins brings some hundred. What is lost then is
@@ -40,6 +43,8 @@ impl Control {
             Ok(()) | Err(_) => {}
         }
         let client = UnixDatagram::bind(&own)?;
+        // hostapd may be another user of the box's group; whoever else there is has no way into the folder.
+        fs::set_permissions(&own, Permissions::from_mode(OWN_MODE))?;
         let control = Self { socket: client, own, events: VecDeque::new() };
         control.socket.connect(socket)?;
         control.socket.set_write_timeout(Some(ANSWER_WITHIN))?;

@@ -1,114 +1,115 @@
-//! The process.
+//! hostapd as the box has it: its own child, or at the other end of a connection to the keeper of its unit.
 
 use std::ffi::OsStr;
-use std::io::{self, Read};
-use std::os::unix::process::CommandExt as _;
+use std::io::{self, Read, Write as _};
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
-use nix::sys::prctl::set_pdeathsig;
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Pid, getppid};
+use firewall::Interface;
 
+use super::process::Process;
+use super::{END_WITHIN, LOOK_PAUSE};
 use crate::clock::monotonic;
 
 /// How much of what it prints is remembered, in bytes: the few lines that say why it ended.
 const WORDS_BYTES_MAX: usize = 600;
-/// How long it takes to throw its devices out and to end once it is asked to, and its last words to come.
-const END_WITHIN: Duration = Duration::from_secs(1);
-const LOOK_PAUSE: Duration = Duration::from_millis(10);
+/// What the keeper is told as long as the radio is wanted.
+const SIGN: &[u8] = b".";
 
-/// A running hostapd. It ends when this is dropped, when the thread that started it ends, and when the box does.
+/// A running hostapd. It ends when this is dropped, and when the box ends, however that does.
 pub(super) struct Daemon {
-    child: Child,
+    life: Life,
     words: Arc<Mutex<String>>,
-    listener: Option<JoinHandle<()>>,
+    listener: JoinHandle<()>,
+}
+
+enum Life {
+    Child(Process),
+    /// Whoever keeps it ends it once this connection is closed, or nothing comes by it any more.
+    Unit(UnixStream),
 }
 
 impl Daemon {
-    /// Starts it with this configuration.
+    /// Starts it with this configuration, as the box's child.
     ///
     /// # Errors
     /// The system's.
     pub(super) fn start(program: &OsStr, configuration: &Path) -> io::Result<Self> {
-        let parent = Pid::this();
-        #[expect(clippy::disallowed_methods, reason = "this is the room that runs programs")]
-        let mut command = Command::new(program);
-        command.arg(configuration).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-        // A group of its own: a terminal's ^C ends the box, which then ends it.
-        command.process_group(0);
-        let end_with_parent = move || {
-            set_pdeathsig(Signal::SIGKILL)?;
-            // The box may have died before the kernel was told.
-            if getppid() == parent { Ok(()) } else { Err(io::Error::other("the box has ended")) }
-        };
-        #[expect(
-            unsafe_code,
-            reason = "the standard library has no safe way to bind a child's life to its parent's"
-        )]
-        // SAFETY: what runs between fork and exec are two system calls, which allocate nothing and take no lock.
-        unsafe {
-            command.pre_exec(end_with_parent);
-        }
-        let mut child = command.spawn().map_err(|error| {
-            io::Error::new(error.kind(), format!("cannot run {}: {error}", program.display()))
-        })?;
-        let words = Arc::new(Mutex::new(String::new()));
-        let daemon_words = Arc::clone(&words);
-        let listener = child.stdout.take().map(|stdout| {
-            thread::Builder::new()
-                .name("hostapd-words".to_owned())
-                .spawn(move || listen(stdout, &daemon_words))
-        });
-        Ok(Self { child, words, listener: listener.transpose()? })
+        let mut process = Process::start(program, configuration, Stdio::piped())?;
+        let words = process.take_words().ok_or_else(|| io::Error::other("its words do not come here"))?;
+        Self::over(Life::Child(process), words)
     }
 
-    /// Whether it still runs.
+    /// Has it started by whoever listens at this door, for this interface.
+    ///
+    /// # Errors
+    /// The system's; there may be nobody.
+    pub(super) fn ask_for(door: &Path, interface: &Interface) -> io::Result<Self> {
+        let mut connection = UnixStream::connect(door).map_err(|error| {
+            let message = format!("nobody keeps radios at {}: {error}", door.display());
+            io::Error::new(error.kind(), message)
+        })?;
+        connection.set_write_timeout(Some(END_WITHIN))?;
+        connection.write_all(format!("{interface}\n").as_bytes())?;
+        let words = connection.try_clone()?;
+        Self::over(Life::Unit(connection), words)
+    }
+
+    fn over(life: Life, source: impl Read + Send + 'static) -> io::Result<Self> {
+        let words = Arc::new(Mutex::new(String::new()));
+        let daemon_words = Arc::clone(&words);
+        let listener = thread::Builder::new().name("hostapd-words".to_owned());
+        let listener = listener.spawn(move || listen(source, &daemon_words))?;
+        Ok(Self { life, words, listener })
+    }
+
+    /// Whether it still runs. To ask is to want it: its keeper is told.
     pub(super) fn is_running(&mut self) -> bool {
-        matches!(self.child.try_wait(), Ok(None))
+        match &mut self.life {
+            Life::Child(process) => process.is_running(),
+            Life::Unit(connection) => !self.listener.is_finished() && connection.write_all(SIGN).is_ok(),
+        }
     }
 
     /// The last of what it printed, once it has ended.
     pub(super) fn last_words(&self) -> String {
         // The kernel tells of the end before the last of it is read; a process that it left behind may keep on printing.
-        let start = monotonic();
-        while self.listener.as_ref().is_some_and(|listener| !listener.is_finished())
-            && monotonic().duration_since(start) < END_WITHIN
-        {
-            thread::sleep(LOOK_PAUSE);
-        }
+        self.await_silence(1);
         let words = self.words.lock().unwrap_or_else(PoisonError::into_inner);
         words.lines().collect::<Vec<_>>().join("; ")
     }
 
-    fn end(&mut self) -> io::Result<()> {
-        let asked = i32::try_from(self.child.id()).map(|id| kill(Pid::from_raw(id), Signal::SIGTERM));
+    /// Waits until nothing more comes from it, as long as some times what it takes to end. Whether that is so.
+    fn await_silence(&self, times: u32) -> bool {
         let start = monotonic();
-        while asked.is_ok() && self.is_running() && monotonic().duration_since(start) < END_WITHIN {
+        while !self.listener.is_finished() && monotonic().duration_since(start) < END_WITHIN * times {
             thread::sleep(LOOK_PAUSE);
         }
-        if self.is_running() {
-            self.child.kill()?;
-        }
-        self.child.wait().map(drop)
+        self.listener.is_finished()
     }
 }
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        if let Err(error) = self.end() {
-            tracing::error!(%error, "hostapd cannot be ended");
+        // A child ends as its owner's field does.
+        let Life::Unit(connection) = &self.life else { return };
+        // The other end may be gone already.
+        let _closed = connection.shutdown(Shutdown::Write);
+        // Its keeper asks it to end, then kills it: the next one wants the same interface.
+        if !self.await_silence(3) {
+            tracing::error!("the keeper of a radio does not end its hostapd");
         }
     }
 }
 
 /// Reads what it prints until it ends, so that it never waits for a reader. No key is among it.
-fn listen(mut stdout: ChildStdout, words: &Mutex<String>) {
+fn listen(mut source: impl Read, words: &Mutex<String>) {
     let mut bytes = [0; 512];
-    while let Ok(length @ 1..) = stdout.read(&mut bytes) {
+    while let Ok(length @ 1..) = source.read(&mut bytes) {
         let text = String::from_utf8_lossy(bytes.get(..length).unwrap_or_default());
         tracing::debug!(target: "hostapd", "{}", text.trim_end());
         let mut words = words.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,7 +1,7 @@
 //! A program in hostapd's place: its files, its socket, its life. The real one is tried in a machine of its own (`tests/vm`).
 
-use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::net::UnixDatagram;
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::thread::JoinHandle;
 
 use wifi::{Channel, Country, DeviceKey, Passphrase, Power, Security, Ssid};
@@ -95,7 +95,7 @@ fn what_hostapd_says_at_its_end_is_told_and_its_files_are_nobody_elses() {
     let folder = tempfile::tempdir().unwrap();
     let script = folder.path().join("hostapd");
     fs::write(&script, "#!/bin/sh\necho 'Could not configure driver mode'\nexit 1\n").unwrap();
-    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(&script, Permissions::from_mode(0o755)).unwrap();
     let mut radio = radio(folder.path(), &script.display().to_string());
     let error = radio.apply(Step::SetUp, Some(&setup("tilleul"))).unwrap_err();
     assert!(error.to_string().contains("Could not configure driver mode"), "{error}");
@@ -146,7 +146,7 @@ fn the_kernel_is_told_how_loud_a_radio_may_be() {
     let folder = tempfile::tempdir().unwrap();
     let (script, told) = (folder.path().join("iw"), folder.path().join("told"));
     fs::write(&script, format!("#!/bin/sh\necho \"$*\" > '{}'\n", told.display())).unwrap();
-    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(&script, Permissions::from_mode(0o755)).unwrap();
     let mut radio = HostapdRadio { power_program: script.into(), ..radio(folder.path(), "hostapd") };
     radio.limit_power(Power::new(13).unwrap()).unwrap();
     assert_eq!(fs::read_to_string(&told).unwrap(), "dev lo set txpower fixed 1300\n");
@@ -170,7 +170,7 @@ fn a_daemon_ends_with_its_owner() {
     let script = folder.path().join("hostapd");
     // Deaf to the polite signal, as one that is stuck.
     fs::write(&script, "#!/bin/sh\ntrap '' TERM\necho $$ > \"$1\"\nexec sleep 60\n").unwrap();
-    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(&script, Permissions::from_mode(0o755)).unwrap();
     let (pid, start) = (folder.path().join("pid"), monotonic());
     let mut daemon = Daemon::start(script.as_os_str(), &pid).unwrap();
     while fs::read_to_string(&pid).map_or(true, |text| !text.ends_with('\n')) {
@@ -182,4 +182,113 @@ fn a_daemon_ends_with_its_owner() {
     assert!(Path::new(&process).exists());
     drop(daemon);
     assert!(!Path::new(&process).exists());
+}
+
+/// A keeper in its unit's place: it takes one connection, and plays a script in hostapd's.
+fn keep_by(folder: &Path, script: &str, sign_within: Duration) -> JoinHandle<io::Result<()>> {
+    let program = folder.join("hostapd");
+    fs::write(&program, script).unwrap();
+    fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
+    let (door, folder) = (UnixListener::bind(folder.join(DOOR)).unwrap(), folder.to_owned());
+    thread::spawn(move || {
+        let (connection, _) = door.accept().unwrap();
+        keeper::keep_program(program.as_os_str(), connection, &folder, sign_within)
+    })
+}
+
+/// Prints and stays, deaf to the polite signal, as one that is stuck; its number is in a file beside it.
+const DEAF: &str = "#!/bin/sh\ntrap '' TERM\necho $$ > \"$0.pid\"\necho 'wlan0: here'\nexec sleep 60\n";
+
+fn process_of(folder: &Path) -> PathBuf {
+    let (pid, start) = (folder.join("hostapd.pid"), monotonic());
+    loop {
+        match fs::read_to_string(&pid) {
+            Ok(text) if text.ends_with('\n') => return Path::new("/proc").join(text.trim()),
+            _ => assert!(monotonic().duration_since(start) < START_WITHIN, "it never began"),
+        }
+        thread::sleep(LOOK_PAUSE);
+    }
+}
+
+#[test]
+fn a_unit_ends_when_the_box_no_longer_wants_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let keeper = keep_by(folder.path(), DEAF, START_WITHIN);
+    let mut daemon = Daemon::ask_for(&folder.path().join(DOOR), &"lo".parse().unwrap()).unwrap();
+    let process = process_of(folder.path());
+    assert!(daemon.is_running() && process.exists());
+    drop(daemon);
+    // It has ended already: the next one wants the interface.
+    assert!(!process.exists());
+    keeper.join().unwrap().unwrap();
+}
+
+/// What is between box and keeper is closed by the kernel, whatever ends the box.
+#[test]
+fn a_box_that_is_killed_takes_its_units_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let keeper = keep_by(folder.path(), DEAF, START_WITHIN);
+    let mut connection = UnixStream::connect(folder.path().join(DOOR)).unwrap();
+    connection.write_all(b"lo\n").unwrap();
+    let process = process_of(folder.path());
+    drop(connection);
+    keeper.join().unwrap().unwrap();
+    assert!(!process.exists());
+}
+
+#[test]
+fn a_box_that_hangs_takes_its_units_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let keeper = keep_by(folder.path(), DEAF, Duration::from_millis(300));
+    let mut connection = UnixStream::connect(folder.path().join(DOOR)).unwrap();
+    connection.write_all(b"lo\n").unwrap();
+    let process = process_of(folder.path());
+    keeper.join().unwrap().unwrap();
+    assert!(!process.exists());
+    // It was told what hostapd had said, and that nobody is there any more.
+    let mut said = String::new();
+    connection.read_to_string(&mut said).unwrap();
+    assert_eq!(said, "wlan0: here\n");
+}
+
+#[test]
+fn a_unit_that_ends_or_cannot_begin_says_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut radio = HostapdRadio::of_unit(folder.path(), "lo".parse().unwrap(), None);
+    let cause = |error: DriveError| std::error::Error::source(&error).unwrap().to_string();
+    let error = cause(radio.apply(Step::SetUp, Some(&setup("tilleul"))).unwrap_err());
+    assert!(error.starts_with("nobody keeps radios at ") && error.contains("door"), "{error}");
+
+    let keeper = keep_by(folder.path(), "#!/bin/sh\necho 'Could not read interface'\nexit 1\n", START_WITHIN);
+    let error = radio.apply(Step::SetUp, Some(&setup("tilleul"))).unwrap_err().to_string();
+    assert!(error.contains("Could not read interface"), "{error}");
+    keeper.join().unwrap().unwrap();
+
+    fs::remove_file(folder.path().join(DOOR)).unwrap();
+    let keeper = keep_by(folder.path(), "no program", START_WITHIN);
+    fs::remove_file(folder.path().join("hostapd")).unwrap();
+    let error = radio.apply(Step::SetUp, Some(&setup("tilleul"))).unwrap_err().to_string();
+    assert!(error.contains("cannot run"), "{error}");
+    keeper.join().unwrap().unwrap_err();
+}
+
+#[test]
+fn a_keeper_takes_no_path_for_an_interface() {
+    for line in ["../etc\n", "\n", "sixteen-bytes-000", "wlan0 \n"] {
+        let (mut asking, connection) = UnixStream::pair().unwrap();
+        asking.write_all(line.as_bytes()).unwrap();
+        let kept = keeper::keep_program("no-such-program".as_ref(), connection, Path::new("/"), START_WITHIN);
+        assert_eq!(kept.unwrap_err().kind(), io::ErrorKind::InvalidData, "{line:?}");
+    }
+}
+
+/// hostapd of a unit is another user of the box's group: it reads its files, and makes nothing but its socket.
+#[test]
+fn a_unit_may_read_its_files_and_make_its_socket_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut radio = HostapdRadio::of_unit(folder.path(), "lo".parse().unwrap(), None);
+    radio.apply(Step::SetUp, Some(&setup("tilleul"))).unwrap_err();
+    let mode = |name: &str| fs::metadata(radio.folder.join(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(""), mode("control")), (0o750, 0o770));
+    assert_eq!((mode(CONFIGURATION_FILE), mode("hostapd.keys"), mode("hostapd.vlans")), (0o640, 0o640, 0o640));
 }

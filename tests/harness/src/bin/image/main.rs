@@ -14,6 +14,7 @@ mod examine;
 mod hands;
 mod hub;
 mod monitor;
+mod radio;
 mod release;
 mod replacement;
 mod screen;

@@ -9,6 +9,7 @@ use harness::{Lab, Machine, WIFI_WITHOUT_RADIO, wait_until};
 use crate::booted::{Booted, Parts, START_WITHIN, copy_disk, workshop};
 use crate::classroom::{Page, answers, check_filter, give_line, lease, open, resolve, rewire, send};
 use crate::hub::{Hub, SCHOOL};
+use crate::radio;
 
 /// What the lost box had, beside a network of the Wi-Fi: what the image begins with.
 const CONFIGURATION: &str = include_str!("../../../../../image/preau.toml");
@@ -20,10 +21,10 @@ const OPEN: &str = "http://encyclopedie.example/";
 const HOME: &str = "http://preau.lan";
 const ENROL_PATH: &str = "/inscription";
 /// How long a classroom waits for what the box has decided.
-const SOON: Duration = Duration::from_secs(300);
+pub(crate) const SOON: Duration = Duration::from_secs(300);
 /// A command of the box's, as its user.
-const PREAU: &str = "runuser -u preau -- preau";
-const DATA: &str = "--data /var/lib/preau";
+pub(crate) const PREAU: &str = "runuser -u preau -- preau";
+pub(crate) const DATA: &str = "--data /var/lib/preau";
 
 /// From power-on to a classroom as it was: enrolled by the page, filtered, on record, with its Wi-Fi and its lessons.
 pub(crate) fn run(image: &Path) -> Result<()> {
@@ -74,6 +75,8 @@ pub(crate) fn run(image: &Path) -> Result<()> {
     ensure!(shown.trim() == key, "the room has another key");
     give_a_lesson(&mut machine, &lab.pc1)?;
     tell("Wi-Fi and lessons", &machine);
+    radio::serve_a_lesson(&mut machine)?;
+    tell("radio of its own", &machine);
     machine.settle()
 }
 
