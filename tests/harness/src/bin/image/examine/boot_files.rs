@@ -52,8 +52,7 @@ impl Expected {
             let bytes = std::fs::read(file).with_context(|| format!("no {}", file.display()))?;
             Ok((hash(&bytes), (*version).to_owned()))
         });
-        let (files, versions) = (files.collect::<Result<_>>()?, versions.collect::<Result<_>>()?);
-        Ok(Self { files, versions, newest })
+        Ok(Self { files: files.collect::<Result<_>>()?, versions: versions.collect::<Result<_>>()?, newest })
     }
 
     /// Looks whether all of the image's files are whole, and whatever the boot loader offers is one of the versions, under a name
