@@ -5,6 +5,7 @@
 //! It works as root, by the order of a user that it trusts for nothing but a version.
 //! Invariant: what is handed on was opened before it was looked at, and follows no link; what failed here is never put in again.
 
+mod boot_folder;
 mod entry;
 mod install;
 mod look;

@@ -1,13 +1,7 @@
 //! Boot files: a name tells the version, and how often it was tried (automatic boot assessment of systemd-boot).
 
-use std::fs;
-use std::io;
-use std::path::Path;
-
 use model::ReleaseVersion;
 
-/// Most names of the folder that are looked at: an update leaves two boot files.
-const NAMES_MAX: usize = 64;
 /// Most digits of a counter.
 const DIGITS_MAX: usize = 4;
 
@@ -39,19 +33,6 @@ impl Entry {
             None => (count(tries)?, 0),
         };
         Some(Self { version: version.parse().ok()?, tries: Some(Tries { left, done }) })
-    }
-
-    /// The boot files in a folder, the oldest version first.
-    ///
-    /// # Errors
-    /// The folder cannot be read.
-    pub(super) fn read_all(folder: &Path) -> io::Result<Vec<Self>> {
-        let mut entries = Vec::new();
-        for entry in fs::read_dir(folder)?.take(NAMES_MAX) {
-            entries.extend(entry?.file_name().to_str().and_then(Self::parse));
-        }
-        entries.sort_by(|one, other| one.version.cmp(&other.version));
-        Ok(entries)
     }
 
     /// Whether the boot loader has no try left for it.
@@ -100,17 +81,5 @@ mod tests {
         ] {
             check(none, None);
         }
-    }
-
-    #[test]
-    fn a_folder_has_its_boot_files_in_their_order() {
-        let folder = tempfile::tempdir().unwrap();
-        for name in ["preau_1.10.0+3.efi", "preau_1.9.0.efi", ".#preau_1.11.0.efi1234", "loader.conf"] {
-            fs::write(folder.path().join(name), "").unwrap();
-        }
-        let versions: Vec<String> =
-            Entry::read_all(folder.path()).unwrap().iter().map(|entry| entry.version.to_string()).collect();
-        assert_eq!(versions, ["1.9.0", "1.10.0"]);
-        assert!(Entry::read_all(&folder.path().join("absent")).is_err());
     }
 }

@@ -49,6 +49,14 @@ pub enum InstallError {
     /// A newer one waits already.
     #[error("the newer version {0} waits for the next start")]
     Overtaken(ReleaseVersion),
+    /// By its name it is there: systemd-sysupdate would write nothing.
+    #[error("the boot file of version {version} is no program, and cannot be removed")]
+    Stuck {
+        /// Which.
+        version: ReleaseVersion,
+        /// Why it stays.
+        source: io::Error,
+    },
     /// The files are not there, or not whole.
     #[error("the release cannot be read")]
     Source(#[from] SourceError),
@@ -75,7 +83,7 @@ pub fn install(
     let mut memory = Memory::read(&folder).map_err(LookError::Memory)?;
     let wanted = version.as_ref().ok().cloned();
     let outcome = version.and_then(|version| {
-        carry_out(places, &memory, releases, &version, write)?;
+        carry_out(Standing::of(places)?, &memory, releases, &version, write)?;
         Ok(version)
     });
     memory.refused = outcome.as_ref().err().map(|error| refusal(wanted, now, error));
@@ -98,13 +106,12 @@ fn take_order(path: &Path) -> Result<ReleaseVersion, InstallError> {
 }
 
 fn carry_out(
-    places: &Places,
+    standing: Standing,
     memory: &Memory,
     releases: &Path,
     version: &ReleaseVersion,
     write: impl FnOnce(&Source, &ReleaseVersion) -> Result<(), ProgramError>,
 ) -> Result<(), InstallError> {
-    let standing = Standing::of(places)?;
     let running = &standing.running;
     if version == running {
         return Err(InstallError::Running(version.clone()));
@@ -120,12 +127,14 @@ fn carry_out(
     }
     match standing.installed() {
         // Written before a power cut kept the machine from its restart.
-        Some(installed) if installed == version => Ok(()),
-        Some(installed) if installed > version => Err(InstallError::Overtaken(installed.clone())),
-        Some(_) | None => {
-            write(&Source::open(releases, version, ReleaseArch::OWN)?, version).map_err(InstallError::Write)
-        }
+        Some(installed) if installed == version => return Ok(()),
+        Some(installed) if installed > version => return Err(InstallError::Overtaken(installed.clone())),
+        Some(_) | None => {}
     }
+    if let Some(source) = standing.into_stuck(version) {
+        return Err(InstallError::Stuck { version: version.clone(), source });
+    }
+    write(&Source::open(releases, version, ReleaseArch::OWN)?, version).map_err(InstallError::Write)
 }
 
 fn refusal(version: Option<ReleaseVersion>, now: Timestamp, error: &InstallError) -> RefusedOrder {
@@ -146,6 +155,7 @@ mod tests {
 
     use tempfile::TempDir;
 
+    use super::super::boot_folder::BootFolder;
     use super::super::look::tests::{machine, start};
     use super::super::report::{FailedRelease, ReleaseReport};
     use super::super::source::tests::{releases, version};
@@ -205,6 +215,46 @@ mod tests {
         fs::write(&scene.order, "1.2.0").unwrap();
         let again = scene.install(|_, _| panic!("it is there already"));
         assert_eq!(again.unwrap(), version("1.2.0"));
+    }
+
+    /// systemd-sysupdate goes by names: it takes an empty boot file for an installed one.
+    #[test]
+    fn an_empty_boot_file_goes_before_its_release_is_written_again() {
+        for name in ["preau_1.2.0+3-0.efi", "preau_1.2.0.efi"] {
+            let scene = Scene::new("1.2.0\n");
+            let path = scene.places.boot_folders[1].join(name);
+            fs::write(&path, "").unwrap();
+            let installed = scene.install(|_, _| {
+                assert!(!path.exists(), "{name}");
+                start(&scene.places, "1.1.0", &["preau_1.1.0.efi", "preau_1.2.0+3-0.efi"]);
+                Ok(())
+            });
+            assert_eq!(installed.unwrap(), version("1.2.0"));
+            let report = ReleaseReport::read(&scene.places.report).unwrap().unwrap();
+            assert_eq!((report.installed, report.refused), (Some(version("1.2.0")), None), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_empty_boot_file_that_stays_is_told() {
+        let scene = Scene::new("1.2.0\n");
+        let folder = &scene.places.boot_folders[1];
+        fs::write(folder.join("preau_1.2.0+3-0.efi"), "").unwrap();
+        let (running, wanted) = (version("1.1.0"), version("1.2.0"));
+        let attempt = |wanted: &ReleaseVersion| {
+            let read_only = |_: &Path| Err(io::Error::from(io::ErrorKind::ReadOnlyFilesystem));
+            let boot = BootFolder::read_by(folder, &running, read_only).unwrap();
+            let standing = Standing::new(running.clone(), boot);
+            carry_out(standing, &Memory::default(), &scene.releases, wanted, |_, _| Ok(()))
+        };
+        let error = attempt(&wanted).unwrap_err();
+        let said = refusal(Some(wanted), NOW, &error).why;
+        assert!(
+            said.starts_with("the boot file of version 1.2.0 is no program, and cannot be removed: read"),
+            "{said}"
+        );
+        let other = attempt(&version("1.3.0")).unwrap_err();
+        assert!(matches!(other, InstallError::Source(_)), "it keeps no other version: {other}");
     }
 
     #[test]

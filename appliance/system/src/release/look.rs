@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use model::{ReleaseVersion, Timestamp};
 
+use super::boot_folder::BootFolder;
 use super::entry::{Entry, Tries};
 use super::memory::Memory;
 use super::report::{FailedRelease, ReleaseReport, note_time};
@@ -84,12 +85,12 @@ impl Places {
         PrivateFolder::new(&self.memory)
     }
 
-    fn boot_files(&self) -> io::Result<Vec<Entry>> {
+    fn boot_files(&self, running: &ReleaseVersion) -> io::Result<BootFolder> {
         let mut missing = io::Error::from(ErrorKind::NotFound);
         for folder in &self.boot_folders {
-            match Entry::read_all(folder) {
+            match BootFolder::read(folder, running) {
                 Err(error) if error.kind() == ErrorKind::NotFound => missing = error,
-                entries => return entries,
+                boot => return boot,
             }
         }
         Err(missing)
@@ -106,8 +107,8 @@ impl Places {
     }
 }
 
-/// Looks which releases there are, remembers what has failed, and writes the report. `last_words` tells why the start before
-/// failed; it is asked where a failure is new.
+/// Looks which releases there are, removes boot files that are no programs, remembers what has failed, and writes the report.
+/// `last_words` tells why the start before failed; it is asked where a failure is new.
 ///
 /// # Errors
 /// [`LookError`].
@@ -146,35 +147,46 @@ pub fn look(
 #[derive(Debug)]
 pub(super) struct Standing {
     pub(super) running: ReleaseVersion,
-    entries: Vec<Entry>,
+    boot: BootFolder,
 }
 
 impl Standing {
+    /// Boot files that are no programs count for nothing, and are removed.
     pub(super) fn of(places: &Places) -> Result<Self, LookError> {
         let running = places.running()?;
-        let entries = places.boot_files().map_err(LookError::BootFiles)?;
-        Ok(Self { running, entries })
+        let boot = places.boot_files(&running).map_err(LookError::BootFiles)?;
+        Ok(Self::new(running, boot))
+    }
+
+    pub(super) fn new(running: ReleaseVersion, boot: BootFolder) -> Self {
+        Self { running, boot }
+    }
+
+    /// Why a boot file of this version that is no program is still there.
+    pub(super) fn into_stuck(self, version: &ReleaseVersion) -> Option<io::Error> {
+        self.boot.into_stuck(version)
     }
 
     /// Whether the running version has passed its health check.
     pub(super) fn is_blessed(&self) -> bool {
-        self.entries.iter().any(|entry| entry.version == self.running && entry.tries.is_none())
+        self.boot.entries.iter().any(|entry| entry.version == self.running && entry.tries.is_none())
     }
 
     /// The newest version that the next start takes.
     pub(super) fn installed(&self) -> Option<&ReleaseVersion> {
         let is_waiting = |entry: &&Entry| entry.version > self.running && !entry.has_failed();
-        self.entries.iter().rev().find(is_waiting).map(|entry| &entry.version)
+        self.boot.entries.iter().rev().find(is_waiting).map(|entry| &entry.version)
     }
 
     /// Whether the boot loader has given up on this version.
     pub(super) fn has_failed(&self, version: &ReleaseVersion) -> bool {
-        self.entries.iter().any(|entry| entry.version == *version && entry.has_failed())
+        self.boot.entries.iter().any(|entry| entry.version == *version && entry.has_failed())
     }
 
     /// Versions whose tries are used up. The one that runs is at its last.
     fn failed(&self) -> impl Iterator<Item = (ReleaseVersion, Tries)> {
-        let others = self.entries.iter().filter(|entry| entry.version != self.running && entry.has_failed());
+        let entries = self.boot.entries.iter();
+        let others = entries.filter(|entry| entry.version != self.running && entry.has_failed());
         others.filter_map(|entry| Some((entry.version.clone(), entry.tries?)))
     }
 
@@ -227,7 +239,7 @@ pub(super) mod tests {
             fs::remove_file(entry.unwrap().path()).unwrap();
         }
         for name in names {
-            fs::write(folder.join(name), "").unwrap();
+            fs::write(folder.join(name), "MZ").unwrap();
         }
     }
 
@@ -256,6 +268,20 @@ pub(super) mod tests {
         start(&places, "1.1.0", &["preau_1.0.0.efi", "preau_1.1.0.efi"]);
         assert_eq!(tell(look(&places, NOW, never).unwrap()), (true, None, 0));
         assert_eq!(ReleaseReport::read(&places.report).unwrap().unwrap().running.to_string(), "1.1.0");
+    }
+
+    /// Under either name that a rename may have left empty: it did not fail, and the next order puts it in again.
+    #[test]
+    fn an_empty_boot_file_is_none_and_goes() {
+        for name in ["preau_1.1.0+3-0.efi", "preau_1.1.0.efi"] {
+            let (_around, places) = machine("1.0.0", &["preau_1.0.0.efi", name]);
+            let path = places.boot_folders[1].join(name);
+            fs::write(&path, "").unwrap();
+            let report = look(&places, NOW, never).unwrap();
+            assert_eq!((report.is_blessed, report.installed), (true, None), "{name}");
+            assert_eq!((report.failed, report.refused), (vec![], None), "{name}");
+            assert!(!path.exists() && places.boot_folders[1].join("preau_1.0.0.efi").is_file(), "{name}");
+        }
     }
 
     #[test]

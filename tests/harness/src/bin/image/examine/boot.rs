@@ -152,8 +152,10 @@ impl Boot<'_> {
                 return Ok(Err(format!("the table has lost the partition at byte {}", span.start)));
             }
         }
-        for (name, version) in &files.offered {
-            if let Err(wrong) = self.check_root(log, (first, place.point), (name, version), &table) {
+        let offered = files.offered.iter().map(|file| (file, true));
+        for ((name, version), is_offered) in offered.chain(files.emptied.iter().map(|file| (file, false))) {
+            let file = (name.as_str(), version.as_str(), is_offered);
+            if let Err(wrong) = self.check_root(log, (first, place.point), file, &table) {
                 return Ok(Err(format!("{wrong:#}")));
             }
         }
@@ -184,35 +186,39 @@ impl Boot<'_> {
         Ok(found)
     }
 
-    /// A boot file that is offered has its root, which is safe: nothing between the last flush and the cut has to do with it.
+    /// A boot file that is offered has its root, which is safe: nothing between the last flush and the cut has to do with it. One that is
+    /// empty is written again, and of its root only what has no partition by then.
     fn check_root(
         &mut self,
         log: &WriteLog,
         (first, end): (usize, usize),
-        (name, version): (&str, &str),
+        (name, version, is_offered): (&str, &str, bool),
         table: &Table,
     ) -> Result<()> {
         let version = self.versions.iter().find(|known| known.name == version).context("no such version")?;
         ensure!(
-            !table.is_copy || version.knows_copy,
+            !is_offered || !table.is_copy || version.knows_copy,
             "the table is damaged: the kernel of {} does not look for its copy (`gpt`), so it starts only where the firmware mends it",
             version.name
         );
         for (uuid, file) in &version.parts {
             let partition = table.partitions.iter().find(|partition| partition.uuid == *uuid);
+            if partition.is_none() && !is_offered {
+                continue;
+            }
             let partition =
                 partition.with_context(|| format!("{name} names a partition {uuid}, which is not there"))?;
             let slot = self.slots.iter().find(|slot| slot.span() == partition.span);
             let slot = slot.with_context(|| format!("{} is no slot", partition.name))?;
             let is_safe = !(first..end).any(|number| slot.is_touched(log, number));
-            ensure!(is_safe, "{name} is offered while its root is being written");
+            ensure!(is_safe, "{name} is there while its root is being written");
             let key = (slot.span().start, slot.changes(), uuid.clone());
             let is_alike = match self.compared.get(&key) {
                 Some(known) => *known,
                 None => is_alike(slot.safe(), file)?,
             };
             self.compared.insert(key, is_alike);
-            ensure!(is_alike, "{name} is offered, and {} is not as its release has it", partition.name);
+            ensure!(is_alike, "{name} is there, and {} is not as its release has it", partition.name);
         }
         ensure!(
             table.partitions.iter().filter(|partition| partition.name == DATA).count() <= 1,

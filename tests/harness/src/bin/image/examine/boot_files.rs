@@ -20,6 +20,8 @@ pub(crate) struct Expected {
     files: BTreeMap<String, String>,
     /// Versions, by the hashes of their boot files.
     versions: BTreeMap<String, String>,
+    /// The last of them: the update's.
+    newest: String,
 }
 
 /// What was found.
@@ -27,6 +29,8 @@ pub(crate) struct Expected {
 pub(crate) struct Found {
     /// Boot files that the boot loader offers, and their versions.
     pub(crate) offered: BTreeMap<String, String>,
+    /// Boot files without a byte, and their versions: the box removes them at its start.
+    pub(crate) emptied: BTreeMap<String, String>,
     /// Files that are begun, or that nothing of the image knows.
     pub(crate) more: BTreeSet<String>,
     /// Whether two names have the same bytes of the disk.
@@ -34,7 +38,7 @@ pub(crate) struct Found {
 }
 
 impl Expected {
-    /// The boot partition of the image, and the boot file of each version.
+    /// The boot partition of the image, and the boot file of each version: the image's first, the update's last.
     ///
     /// # Errors
     /// It cannot be read.
@@ -43,52 +47,68 @@ impl Expected {
             let hash = hash(&read(partition, &path)?);
             Ok((path, hash))
         });
+        let newest = versions.last().context("no version")?.0.to_owned();
         let versions = versions.iter().map(|(version, file)| {
             let bytes = std::fs::read(file).with_context(|| format!("no {}", file.display()))?;
             Ok((hash(&bytes), (*version).to_owned()))
         });
-        Ok(Self { files: files.collect::<Result<_>>()?, versions: versions.collect::<Result<_>>()? })
+        Ok(Self { files: files.collect::<Result<_>>()?, versions: versions.collect::<Result<_>>()?, newest })
     }
 
     /// Looks whether all of the image's files are whole, and whatever the boot loader offers is one of the versions, under a name
-    /// of its own.
+    /// of its own. A boot file of the update may be empty: the boot loader passes it over, and the box removes it.
     ///
     /// # Errors
     /// Something is not.
     pub(crate) fn look(&self, partition: &Path) -> Result<Found> {
-        let mut found =
-            Found { offered: BTreeMap::new(), more: BTreeSet::new(), is_shared: is_shared(partition)? };
+        let mut found = Found {
+            offered: BTreeMap::new(),
+            emptied: BTreeMap::new(),
+            more: BTreeSet::new(),
+            is_shared: is_shared(partition)?,
+        };
         let paths = list(partition)?;
         for path in self.files.keys() {
             ensure!(paths.contains(path), "{path} is gone");
         }
         for path in paths {
-            let offered = path.strip_prefix(FOLDER).filter(|name| is_offered(name));
-            let known = self.files.get(&path);
-            if offered.is_none() && known.is_none() {
-                if path != LOOSE {
-                    // Names of what is begun end by chance.
-                    found.more.insert(path.split_inclusive(".efi").next().unwrap_or_default().to_owned());
-                }
-                continue;
-            }
-            let bytes = read(partition, &path)?;
-            ensure!(
-                !bytes.is_empty(),
-                "{path} is empty: the boot loader passes it over, and its version is gone"
-            );
-            let hash = hash(&bytes);
-            ensure!(known.is_none_or(|known| *known == hash), "{path} is not what it was");
-            if let Some(name) = offered {
-                let Some(version) = self.versions.get(&hash) else {
-                    bail!("{path} is offered, and is no version's boot file")
-                };
-                ensure!(is_named(name, version), "{path} is offered without its tries, and has {version}");
-                found.offered.insert(name.to_owned(), version.clone());
+            if offered(&path).is_some() || self.files.contains_key(&path) {
+                self.judge(&path, &read(partition, &path)?, &mut found)?;
+            } else if path != LOOSE {
+                // Names of what is begun end by chance.
+                found.more.insert(path.split_inclusive(".efi").next().unwrap_or_default().to_owned());
             }
         }
         Ok(found)
     }
+
+    /// Notes a file that the boot loader offers, or that the image has.
+    fn judge(&self, path: &str, bytes: &[u8], found: &mut Found) -> Result<()> {
+        let (offered, known) = (offered(path), self.files.get(path));
+        if bytes.is_empty() {
+            let emptied = offered.filter(|name| known.is_none() && is_removed(name, &self.newest));
+            let name = emptied.with_context(|| {
+                format!("{path} is empty: the boot loader passes it over, and its version is gone")
+            })?;
+            found.emptied.insert(name.to_owned(), self.newest.clone());
+            return Ok(());
+        }
+        let hash = hash(bytes);
+        ensure!(known.is_none_or(|known| *known == hash), "{path} is not what it was");
+        if let Some(name) = offered {
+            let Some(version) = self.versions.get(&hash) else {
+                bail!("{path} is offered, and is no version's boot file")
+            };
+            ensure!(is_named(name, version), "{path} is offered without its tries, and has {version}");
+            found.offered.insert(name.to_owned(), version.clone());
+        }
+        Ok(())
+    }
+}
+
+/// The name of a boot file that the boot loader offers.
+fn offered(path: &str) -> Option<&str> {
+    path.strip_prefix(FOLDER).filter(|name| is_offered(name))
 }
 
 /// Whether systemd-boot offers a file of that name (src/boot/efi/boot.c, `config_entry_add_unified`).
@@ -110,6 +130,13 @@ fn is_named(name: &str, version: &str) -> bool {
         Some((left, done)) => is_number(left) && is_number(done),
         None => is_number(tries),
     }
+}
+
+/// Whether a box removes a file of that name where it is empty (`preau release look`): what has tries left, or none to count. Whose tries are
+/// used up has failed, and stays.
+fn is_removed(name: &str, version: &str) -> bool {
+    let has_failed = name.split_once('+').is_some_and(|(_, tries)| tries.starts_with('0'));
+    name.starts_with("preau_") && is_named(name, version) && !has_failed
 }
 
 /// The paths of all files.
@@ -152,6 +179,42 @@ mod tests {
         ] {
             assert_eq!(is_offered(name), expected, "{name}");
         }
+    }
+
+    /// The box mends what is empty and of the update alone; whatever else is not whole is a fault.
+    #[test]
+    fn an_empty_boot_file_of_the_update_is_no_fault() {
+        let path = |name: &str| format!("{FOLDER}{name}");
+        let [old, new] = ["MZ old", "MZ new"].map(|text| hash(text.as_bytes()));
+        let expected = Expected {
+            files: [(path("preau_1.0.0.efi"), old.clone())].into(),
+            versions: [(old, "1.0.0".to_owned()), (new, "1.1.0".to_owned())].into(),
+            newest: "1.1.0".to_owned(),
+        };
+        let judge = |name: &str, text: &str| {
+            let mut found = Found {
+                offered: BTreeMap::new(),
+                emptied: BTreeMap::new(),
+                more: BTreeSet::new(),
+                is_shared: false,
+            };
+            expected.judge(&path(name), text.as_bytes(), &mut found).map(|()| (found.offered, found.emptied))
+        };
+        let of = |name: &str, version: &str| BTreeMap::from([(name.to_owned(), version.to_owned())]);
+        for name in ["preau_1.1.0+3-0.efi", "preau_1.1.0+2-1.efi", "preau_1.1.0.efi"] {
+            assert_eq!(judge(name, "").unwrap(), (BTreeMap::new(), of(name, "1.1.0")));
+            assert_eq!(judge(name, "MZ new").unwrap(), (of(name, "1.1.0"), BTreeMap::new()));
+            assert!(judge(name, "MZ ne").is_err(), "{name}");
+        }
+        for name in ["preau_1.0.0.efi", "preau_1.0.0+3-0.efi", "preau_1.1.0+0-3.efi", "preau_1.2.0.efi"] {
+            let wrong = judge(name, "").unwrap_err().to_string();
+            assert!(
+                wrong.ends_with("is empty: the boot loader passes it over, and its version is gone"),
+                "{wrong}"
+            );
+        }
+        assert_eq!(judge("preau_1.0.0.efi", "MZ old").unwrap().0, of("preau_1.0.0.efi", "1.0.0"));
+        assert!(judge("preau_1.0.0.efi", "MZ new").is_err());
     }
 
     #[test]

@@ -169,6 +169,19 @@ impl Report {
         for (what, count) in &self.mended {
             println!("mended              {count} times: {what}");
         }
+        let (states, choices) = self.emptied();
+        if states > 0 {
+            println!(
+                "emptied             {states} states ({choices} choices) have an empty boot file, which the box removes at its \
+                 start"
+            );
+        }
+    }
+
+    /// In how many states there is an empty boot file, and in how many choices of what is lost.
+    fn emptied(&self) -> (usize, usize) {
+        let emptied = self.states.iter().filter(|(look, _)| !look.files.emptied.is_empty());
+        emptied.fold((0, 0), |(states, choices), (_, (_, count))| (states + 1, choices + count))
     }
 
     /// Says what failed, and where a machine has to be started to play each state that decides whether one starts.
@@ -195,12 +208,15 @@ impl Report {
 impl Look {
     fn describe(&self) -> String {
         let offered: Vec<&str> = self.files.offered.keys().map(String::as_str).collect();
+        let emptied: Vec<&str> = self.files.emptied.keys().map(String::as_str).collect();
         let more: Vec<&str> = self.files.more.iter().map(String::as_str).collect();
         format!(
-            "table{} of {}; boot files {}{}{}{}",
+            "table{} of {}; boot files {}{}{}{}{}{}",
             if self.is_copy { ", by its copy," } else { "" },
             self.names.join(" "),
             offered.join(" "),
+            if emptied.is_empty() { "" } else { "; empty " },
+            emptied.join(" "),
             if more.is_empty() { "" } else { "; beside them " },
             more.join(" "),
             if self.files.is_shared { "; two names of the same bytes" } else { "" }
@@ -213,4 +229,40 @@ fn say(place: &Place) -> String {
     let lost: Vec<String> = place.lost.iter().map(usize::to_string).collect();
     let lost = if lost.is_empty() { "none".to_owned() } else { lost.join(",") };
     format!("--at {} --lost {lost}", place.point)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_boot_file_is_counted_apart_and_to_be_started() {
+        let look = |emptied: &[&str]| Look {
+            is_copy: false,
+            names: vec!["esp".to_owned(), "preau_1.0.0".to_owned()],
+            files: boot_files::Found {
+                offered: [("preau_1.0.0.efi".to_owned(), "1.0.0".to_owned())].into(),
+                emptied: emptied.iter().map(|name| ((*name).to_owned(), "1.1.0".to_owned())).collect(),
+                more: BTreeSet::new(),
+                is_shared: false,
+            },
+        };
+        let place = |point, lost: &[usize]| Place { point, lost: lost.iter().copied().collect() };
+        let mut report = Report::new(crate::booted::now());
+        report.note_boot(look(&[]), &place(1, &[]));
+        assert_eq!(report.emptied(), (0, 0));
+        report.note_boot(look(&["preau_1.1.0+3-0.efi"]), &place(7, &[4, 5]));
+        report.note_boot(look(&["preau_1.1.0+3-0.efi"]), &place(7, &[3, 4, 5]));
+        report.note_boot(look(&["preau_1.1.0.efi"]), &place(9, &[8]));
+        assert_eq!(report.emptied(), (2, 3));
+        let (first, _) = &report.states[&look(&["preau_1.1.0+3-0.efi"])];
+        assert_eq!(say(first), "--at 7 --lost 4,5");
+        assert_eq!(
+            look(&["preau_1.1.0+3-0.efi"]).describe(),
+            "table of esp preau_1.0.0; boot files preau_1.0.0.efi; empty preau_1.1.0+3-0.efi"
+        );
+        report.end().unwrap();
+        report.fail("a file is gone", &place(9, &[]));
+        assert!(report.end().is_err());
+    }
 }
