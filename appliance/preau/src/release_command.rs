@@ -15,6 +15,7 @@ use system::release_shelf::Haste;
 
 use crate::cli::ReleaseCommand;
 use crate::releases::{HurryError, Releases};
+use crate::run::start_diagnostics;
 use crate::{data_folder, operator, times};
 
 /// Carries out one of its subcommands.
@@ -30,6 +31,7 @@ pub(crate) fn carry_out(command: &ReleaseCommand) -> anyhow::Result<ExitCode> {
 }
 
 fn look(report: &Path) -> anyhow::Result<ExitCode> {
+    start_diagnostics();
     let found = system::release::look(&Places::of_image(report), now(), system::release::last_words)?;
     tell(&found)?;
     Ok(ExitCode::SUCCESS)
@@ -53,6 +55,7 @@ fn hurry(
 }
 
 fn install(report: &Path, order: &Path, from: &Path, show: &Path) -> anyhow::Result<ExitCode> {
+    start_diagnostics();
     let places = Places::of_image(report);
     let version = system::release::install(&places, order, from, now(), |source, version| {
         system::release::write(source, version, show)

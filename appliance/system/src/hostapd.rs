@@ -154,7 +154,9 @@ impl HostapdRadio {
         let Files { configuration, keys, vlans } = self.render(setup);
         let file = self.folder.join(CONFIGURATION_FILE);
         self.prepare().map_err(unfit)?;
-        for (path, text) in [(&file, &configuration), (&self.keys_file(), &keys), (&self.vlans_file(), &vlans)] {
+        for (path, text) in
+            [(&file, &configuration), (&self.keys_file(), &keys), (&self.vlans_file(), &vlans)]
+        {
             write(path, text, self.modes().file).map_err(unfit)?;
         }
         let daemon = match &self.door {

@@ -80,9 +80,9 @@ pub(crate) fn open(
     let keeper = OrderKeeper::new(data, config, Arc::clone(clock), Arc::clone(&orders));
     let air = Arc::new(Air::default());
     let shared = Shared { orders, board, air: Arc::clone(&air), clock: Arc::clone(clock) };
-    let points = access_points
-        .iter()
-        .map(|access_point| Ok(Point::new(access_point, open_drive(access_point, &folder, units)?, shared.clone())));
+    let points = access_points.iter().map(|access_point| {
+        Ok(Point::new(access_point, open_drive(access_point, &folder, units)?, shared.clone()))
+    });
     let points = points.collect::<anyhow::Result<_>>()?;
     let names = networks.iter().map(|network| network.ssid.clone());
     let air = listener.clone().map(|interface| AirKeeper::new(interface, names, Arc::clone(&air)));

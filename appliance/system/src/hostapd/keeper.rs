@@ -59,7 +59,9 @@ pub(super) fn keep_program(
         match connection.read(&mut signs) {
             Ok(0) => break,
             Ok(_) => heard = monotonic(),
-            Err(error) if [ErrorKind::WouldBlock, ErrorKind::TimedOut, ErrorKind::Interrupted].contains(&error.kind()) => {}
+            Err(error)
+                if [ErrorKind::WouldBlock, ErrorKind::TimedOut, ErrorKind::Interrupted]
+                    .contains(&error.kind()) => {}
             Err(error) => {
                 tracing::warn!(%interface, %error, "the box cannot be heard: its radio ends");
                 break;

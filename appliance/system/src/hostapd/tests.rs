@@ -290,5 +290,8 @@ fn a_unit_may_read_its_files_and_make_its_socket_alone() {
     radio.apply(Step::SetUp, Some(&setup("tilleul"))).unwrap_err();
     let mode = |name: &str| fs::metadata(radio.folder.join(name)).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode(""), mode("control")), (0o750, 0o770));
-    assert_eq!((mode(CONFIGURATION_FILE), mode("hostapd.keys"), mode("hostapd.vlans")), (0o640, 0o640, 0o640));
+    assert_eq!(
+        (mode(CONFIGURATION_FILE), mode("hostapd.keys"), mode("hostapd.vlans")),
+        (0o640, 0o640, 0o640)
+    );
 }

@@ -189,11 +189,8 @@ mod tests {
         let alone = folder(&[("preau_1.0.0.efi", "MZ"), ("preau_1.1.0.efi", "")]);
         let (versions, names) = read(&alone, "1.1.0");
         assert_eq!((versions.len(), names.len()), (2, 2), "{names:?}");
-        let beside = folder(&[
-            ("preau_1.0.0.efi", "MZ"),
-            ("preau_1.1.0+2-1.efi", "MZ"),
-            ("preau_1.1.0.efi", ""),
-        ]);
+        let beside =
+            folder(&[("preau_1.0.0.efi", "MZ"), ("preau_1.1.0+2-1.efi", "MZ"), ("preau_1.1.0.efi", "")]);
         let (versions, names) = read(&beside, "1.1.0");
         assert_eq!(versions, ["1.0.0", "1.1.0"]);
         assert_eq!(names, ["preau_1.0.0.efi", "preau_1.1.0+2-1.efi"]);

@@ -27,7 +27,8 @@ pub(crate) fn serve_a_lesson(machine: &mut Booted<'_>) -> Result<()> {
 
     let pid = machine.inside(HOSTAPD)?;
     let pid = pid.trim();
-    let seen = machine.inside(&format!("ps -o user= -p {pid}; ls -A /proc/{pid}/root/var/lib/preau | wc -l"))?;
+    let seen =
+        machine.inside(&format!("ps -o user= -p {pid}; ls -A /proc/{pid}/root/var/lib/preau | wc -l"))?;
     ensure!(seen.split_whitespace().eq(["preau-hostapd", "0"]), "hostapd is, and sees of the data: {seen}");
     let unit = machine.inside(&format!("cat /proc/{pid}/cgroup"))?;
     ensure!(unit.contains("preau-hostapd@"), "hostapd runs in {unit}");
