@@ -9,6 +9,10 @@ use harness::Lab;
 use crate::booted::{Booted, Parts, START_WITHIN, copy_disk, workshop};
 use crate::classroom::{answers, give_line, rewire};
 
+/// Firmware, kernel, initrd and the rest; and what whoever answers had to wait for.
+const PARTS: &str = "systemd-analyze time | head -1; systemd-analyze --no-pager critical-chain \
+    $(systemctl list-units --plain --no-legend preau.service names.service | cut -d ' ' -f 1) | tail -n +4";
+
 /// Seconds from power-on to the first answer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Times {
@@ -29,8 +33,8 @@ pub(crate) fn run(image: &Path, bare: &Path, rounds: u16) -> Result<()> {
     for _ in 0..rounds {
         for (name, from, times) in [("plain Debian", bare, &mut debians), ("box", image, &mut boxes)] {
             copy_disk(&lab, from, &disk)?;
-            let measured = start_twice(&lab, &disk)?;
-            println!("{}", describe(name, measured));
+            let (measured, parts) = start_twice(&lab, &disk)?;
+            println!("{}\n{parts}", describe(name, measured));
             times.push(measured);
         }
     }
@@ -38,16 +42,18 @@ pub(crate) fn run(image: &Path, bare: &Path, rounds: u16) -> Result<()> {
     Ok(())
 }
 
-/// Starts a disk, and starts it again.
-fn start_twice(lab: &Lab, disk: &Path) -> Result<Times> {
+/// Starts a disk, and starts it again; and what the later start is made of, as systemd tells.
+fn start_twice(lab: &Lab, disk: &Path) -> Result<(Times, String)> {
     let parts = Parts { image: disk, disk, log: None, beside: &[], is_attended: false };
     let mut machine = Booted::start(lab, &parts)?;
     let first = await_answer(lab, &mut machine)?;
     // Whatever a first start has to do once is over.
     machine.settle()?;
     machine.shut_down()?;
-    let again = await_answer(lab, &mut Booted::start_again(lab, &parts)?)?;
-    Ok(Times { first, again })
+    let mut machine = Booted::start_again(lab, &parts)?;
+    let again = await_answer(lab, &mut machine)?;
+    machine.settle()?;
+    Ok((Times { first, again }, machine.inside(PARTS)?))
 }
 
 /// Seconds until a PC of the school has an answer.
