@@ -43,8 +43,8 @@ const CONFIGURATION_FILE: &str = "hostapd.conf";
 const DOOR: &str = "door";
 /// Whoever reads these files has the keys: the box alone.
 const OWN: Modes = Modes { folder: 0o700, control: 0o700, file: 0o600 };
-/// The box, and hostapd as another user of its group, who may make nothing but the socket by which it is spoken to: whatever takes hostapd over by
-/// the air finds no place where the box would follow a link of its.
+/// The box, and hostapd as another user of its group, who may make something only where the socket is by which it is spoken to. The box opens
+/// nothing there but that socket, and what it says to it is no secret: whatever takes hostapd over by the air gains nothing by a link.
 const SHARED: Modes = Modes { folder: 0o750, control: 0o770, file: 0o640 };
 /// How long hostapd takes to be there: half a second, and more where the kernel is slow to change the country.
 const START_WITHIN: Duration = Duration::from_secs(10);
@@ -197,9 +197,11 @@ impl HostapdRadio {
         }
         let Modes { folder, control, .. } = self.modes();
         for (path, mode) in [(&self.folder, folder), (&self.control_folder(), control)] {
-            DirBuilder::new().recursive(true).mode(mode).create(path)?;
+            let made = DirBuilder::new().recursive(true).mode(mode).create(path);
             // Not by the mode of a process that gives its group nothing.
-            fs::set_permissions(path, Permissions::from_mode(mode))?;
+            made.and_then(|()| fs::set_permissions(path, Permissions::from_mode(mode))).map_err(|error| {
+                io::Error::new(error.kind(), format!("cannot make {}: {error}", path.display()))
+            })?;
         }
         Ok(())
     }

@@ -54,7 +54,7 @@ impl Supervisor {
 
     /// Gives a sign of life.
     pub fn tell_alive(&self) {
-        tell(&[NotifyState::Watchdog]);
+        tell_alive();
     }
 
     /// How often the supervisor wants a sign of life, if it does.
@@ -126,6 +126,11 @@ fn own(descriptor: RawFd) -> OwnedFd {
 /// What a socket is called by the supervisor, where names have no colons.
 fn name(transport: Transport, address: SocketAddr) -> String {
     format!("{transport}-{address}").replace(':', "_")
+}
+
+/// Gives a sign of life of a process for which nothing is kept.
+pub(crate) fn tell_alive() {
+    tell(&[NotifyState::Watchdog]);
 }
 
 /// Leaves a copy of a socket with the supervisor.

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use firewall::Interface;
 
@@ -19,6 +20,8 @@ use crate::clock::monotonic;
 const WORDS_BYTES_MAX: usize = 600;
 /// What the keeper is told as long as the radio is wanted.
 const SIGN: &[u8] = b".";
+/// How often at most: the kernel has room for some hundred until a unit that is slow to begin reads them.
+const SIGN_PERIOD: Duration = Duration::from_millis(500);
 
 /// A running hostapd. It ends when this is dropped, and when the box ends, however that does.
 pub(super) struct Daemon {
@@ -30,7 +33,7 @@ pub(super) struct Daemon {
 enum Life {
     Child(Process),
     /// Whoever keeps it ends it once this connection is closed, or nothing comes by it any more.
-    Unit(UnixStream),
+    Unit { connection: UnixStream, signed: Option<Instant> },
 }
 
 impl Daemon {
@@ -56,7 +59,7 @@ impl Daemon {
         connection.set_write_timeout(Some(END_WITHIN))?;
         connection.write_all(format!("{interface}\n").as_bytes())?;
         let words = connection.try_clone()?;
-        Self::over(Life::Unit(connection), words)
+        Self::over(Life::Unit { connection, signed: None }, words)
     }
 
     fn over(life: Life, source: impl Read + Send + 'static) -> io::Result<Self> {
@@ -71,7 +74,15 @@ impl Daemon {
     pub(super) fn is_running(&mut self) -> bool {
         match &mut self.life {
             Life::Child(process) => process.is_running(),
-            Life::Unit(connection) => !self.listener.is_finished() && connection.write_all(SIGN).is_ok(),
+            Life::Unit { .. } if self.listener.is_finished() => false,
+            Life::Unit { connection, signed } => {
+                let now = monotonic();
+                if signed.is_some_and(|signed| now.duration_since(signed) < SIGN_PERIOD) {
+                    return true;
+                }
+                *signed = Some(now);
+                connection.write_all(SIGN).is_ok()
+            }
         }
     }
 
@@ -80,7 +91,17 @@ impl Daemon {
         // The kernel tells of the end before the last of it is read; a process that it left behind may keep on printing.
         self.await_silence(1);
         let words = self.words.lock().unwrap_or_else(PoisonError::into_inner);
-        words.lines().collect::<Vec<_>>().join("; ")
+        // Whoever reads them may be a terminal.
+        let said = words.lines().collect::<Vec<_>>().join("; ").replace(char::is_control, " ");
+        if !said.is_empty() {
+            return said;
+        }
+        match &self.life {
+            Life::Child(_) => "it says nothing".to_owned(),
+            Life::Unit { .. } => {
+                "it says nothing; the system's journal may: journalctl -u 'preau-hostapd@*'".to_owned()
+            }
+        }
     }
 
     /// Waits until nothing more comes from it, as long as some times what it takes to end. Whether that is so.
@@ -96,7 +117,7 @@ impl Daemon {
 impl Drop for Daemon {
     fn drop(&mut self) {
         // A child ends as its owner's field does.
-        let Life::Unit(connection) = &self.life else { return };
+        let Life::Unit { connection, .. } = &self.life else { return };
         // The other end may be gone already.
         let _closed = connection.shutdown(Shutdown::Write);
         // Its keeper asks it to end, then kills it: the next one wants the same interface.

@@ -1,27 +1,36 @@
 //! What the unit of a radio runs: hostapd, for as long as the box asks for it.
 //!
 //! The box opens a connection to a socket of systemd's, which starts a unit for it (`Accept=yes` of systemd.socket(5)). It says which
-//! interface, then gives a sign of life at each look. hostapd prints into the same connection. It ends when the connection is closed, which the
+//! interface, then gives signs of life. hostapd prints into the same connection. It ends when the connection is closed, which the
 //! kernel does for a box that is killed, when the signs stay away, which is a box that hangs, and with this process.
+//!
+//! hostapd is the same user: one that somebody has taken over may stop this process, so that it hears of no end. systemd, which then has no sign
+//! of life (`WatchdogSec=`), ends both.
 
 use std::ffi::OsStr;
 use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Stdio;
+use std::thread;
 use std::time::Duration;
 
 use firewall::Interface;
+use nix::sys::prctl::set_dumpable;
 
 use super::process::Process;
 use super::{CONFIGURATION_FILE, PROGRAM};
 use crate::clock::monotonic;
+use crate::supervisor;
 
 /// How long the box may give no sign: it looks at a radio each second, and each half a minute while that makes trouble.
 const SIGN_WITHIN: Duration = Duration::from_secs(60);
 /// How often hostapd is looked at between signs.
 const LOOK_PERIOD: Duration = Duration::from_millis(100);
+/// How often systemd is told that this process is not stopped: several times within its unit's `WatchdogSec=`.
+const WATCH_PERIOD: Duration = Duration::from_secs(5);
 /// Longest line that names an interface, in bytes, with its end.
 const LINE_BYTES_MAX: usize = 16;
 
@@ -31,6 +40,10 @@ const LINE_BYTES_MAX: usize = 16;
 /// # Errors
 /// The connection names no interface, or is no socket; hostapd cannot be started.
 pub fn keep(connection: OwnedFd, folder: &Path) -> io::Result<()> {
+    // Whoever has taken hostapd over writes nothing into this process's memory.
+    set_dumpable(false)?;
+    // By a thread of its own: a systemd that takes no words keeps nobody from hearing of the box's end.
+    thread::Builder::new().name("signs".to_owned()).spawn(give_signs)?;
     keep_program(PROGRAM.as_ref(), UnixStream::from(connection), folder, SIGN_WITHIN)
 }
 
@@ -73,7 +86,16 @@ pub(super) fn keep_program(
         }
     }
     drop(process);
+    // systemd holds this end, too, until it has seen the unit's: the box does not wait for that.
+    let _gone = connection.shutdown(Shutdown::Both);
     Ok(())
+}
+
+fn give_signs() {
+    loop {
+        supervisor::tell_alive();
+        thread::sleep(WATCH_PERIOD);
+    }
 }
 
 /// The first line, byte by byte: what follows it are signs.

@@ -184,11 +184,16 @@ fn a_daemon_ends_with_its_owner() {
     assert!(!Path::new(&process).exists());
 }
 
-/// A keeper in its unit's place: it takes one connection, and plays a script in hostapd's.
-fn keep_by(folder: &Path, script: &str, sign_within: Duration) -> JoinHandle<io::Result<()>> {
+fn put_program(folder: &Path, script: &str) -> PathBuf {
     let program = folder.join("hostapd");
     fs::write(&program, script).unwrap();
     fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
+    program
+}
+
+/// A keeper in its unit's place: it takes one connection, and plays a script in hostapd's.
+fn keep_by(folder: &Path, script: &str, sign_within: Duration) -> JoinHandle<io::Result<()>> {
+    let program = put_program(folder, script);
     let (door, folder) = (UnixListener::bind(folder.join(DOOR)).unwrap(), folder.to_owned());
     thread::spawn(move || {
         let (connection, _) = door.accept().unwrap();
@@ -270,6 +275,57 @@ fn a_unit_that_ends_or_cannot_begin_says_why() {
     let error = radio.apply(Step::SetUp, Some(&setup("tilleul"))).unwrap_err().to_string();
     assert!(error.contains("cannot run"), "{error}");
     keeper.join().unwrap().unwrap_err();
+}
+
+/// systemd holds the keeper's end until it has seen the end of the unit.
+#[test]
+fn who_else_holds_a_connection_delays_no_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = put_program(folder.path(), "#!/bin/sh\nprintf 'no \\033[2J\\rradio'\n");
+    let door = UnixListener::bind(folder.path().join(DOOR)).unwrap();
+    let mut daemon = Daemon::ask_for(&folder.path().join(DOOR), &"lo".parse().unwrap()).unwrap();
+    let (connection, _) = door.accept().unwrap();
+    let held = connection.try_clone().unwrap();
+    keeper::keep_program(program.as_os_str(), connection, folder.path(), START_WITHIN).unwrap();
+    assert_eq!(daemon.last_words(), "no  [2J radio");
+    assert!(!daemon.is_running());
+    drop(held);
+}
+
+/// A unit that could not begin, whose connection systemd closes.
+#[test]
+fn a_unit_that_says_nothing_has_a_place_to_look_at() {
+    let folder = tempfile::tempdir().unwrap();
+    let door = UnixListener::bind(folder.path().join(DOOR)).unwrap();
+    let daemon = Daemon::ask_for(&folder.path().join(DOOR), &"lo".parse().unwrap()).unwrap();
+    drop(door.accept().unwrap());
+    assert!(daemon.last_words().contains("journalctl -u 'preau-hostapd@*'"));
+}
+
+/// What the kernel has room for would be full before a machine that is just starting has begun the unit.
+#[test]
+fn a_unit_that_is_slow_to_begin_is_awaited() {
+    let folder = tempfile::tempdir().unwrap();
+    let door = UnixListener::bind(folder.path().join(DOOR)).unwrap();
+    let mut daemon = Daemon::ask_for(&folder.path().join(DOOR), &"lo".parse().unwrap()).unwrap();
+    let (mut connection, _) = door.accept().unwrap();
+    assert!((0..1_000).all(|_| daemon.is_running()));
+    connection.set_read_timeout(Some(START_WITHIN)).unwrap();
+    let mut said = [0; 4];
+    connection.read_exact(&mut said).unwrap();
+    assert_eq!(&said, b"lo\n.");
+    connection.shutdown(std::net::Shutdown::Both).unwrap();
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let units = folder.path().join("units");
+    fs::write(&units, "").unwrap();
+    let mut radio = HostapdRadio::of_unit(&units, "lo".parse().unwrap(), None);
+    let error = radio.apply(Step::SetUp, Some(&setup("tilleul"))).unwrap_err();
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert!(cause.starts_with(&format!("cannot make {}/lo: ", units.display())), "{cause}");
 }
 
 #[test]

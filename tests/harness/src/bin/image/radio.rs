@@ -14,8 +14,8 @@ const CONFIG: &str = "--config /etc/preau/preau.toml";
 /// The process that serves.
 const HOSTAPD: &str = "pgrep -x hostapd";
 
-/// The radio comes, and a lesson has it send: by a unit of its own, which sees nothing of what the box keeps, and ends when the box is killed.
-/// The box starts again, and the lesson goes on; with its end all is silent.
+/// The radio comes, and a lesson has it send: by a unit of its own, which sees nothing of what the box keeps, and ends when the box is killed,
+/// or its keeper stopped. Each time the lesson goes on; with its end all is silent.
 pub(crate) fn serve_a_lesson(machine: &mut Booted<'_>) -> Result<()> {
     let bring = format!("modprobe mac80211_hwsim radios=2 && ip link set wlan0 name {SERVING}");
     machine.inside(&format!("{bring} && ip link set {HEARING} up"))?;
@@ -34,14 +34,24 @@ pub(crate) fn serve_a_lesson(machine: &mut Booted<'_>) -> Result<()> {
     ensure!(unit.contains("preau-hostapd@"), "hostapd runs in {unit}");
 
     machine.inside("systemctl kill --kill-whom=main --signal=KILL preau.service")?;
-    machine.wait("the end of the radio", SOON, |machine| {
-        Ok(machine.peek(&format!("test ! -e /proc/{pid} && echo gone"))?.is_some())
-    })?;
-    machine.wait("the lesson's radio again", SOON, |machine| is_sending(machine))?;
+    await_another(machine, pid)?;
+    // As somebody who has taken hostapd over may do with whoever waits for the box's end.
+    let pid = machine.inside(HOSTAPD)?;
+    let pid = pid.trim();
+    machine.inside(&format!("kill -STOP $(ps -o ppid= -p {pid})"))?;
+    await_another(machine, pid)?;
     machine.inside(&format!(
         "number=$({PREAU} lesson list {CONFIG} {DATA} | cut -f1) && {PREAU} lesson end \"$number\" --author 'Mme Martin' {DATA}"
     ))?;
     machine.wait("silence", SOON, |machine| Ok(!is_sending(machine)?))
+}
+
+/// Waits until this hostapd has ended, and the lesson goes on by another.
+fn await_another(machine: &mut Booted<'_>, pid: &str) -> Result<()> {
+    machine.wait("the end of the radio", SOON, |machine| {
+        Ok(machine.peek(&format!("test ! -e /proc/{pid} && echo gone"))?.is_some())
+    })?;
+    machine.wait("the lesson's radio again", SOON, |machine| is_sending(machine))
 }
 
 /// Whether the kernel says so (`appliance/system`, `hostapd`).
