@@ -33,7 +33,10 @@ pub(super) struct Daemon {
 enum Life {
     Child(Process),
     /// Whoever keeps it ends it once this connection is closed, or nothing comes by it any more.
-    Unit { connection: UnixStream, signed: Option<Instant> },
+    Unit {
+        connection: UnixStream,
+        signed: Option<Instant>,
+    },
 }
 
 impl Daemon {
