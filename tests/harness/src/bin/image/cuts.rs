@@ -68,6 +68,8 @@ pub(crate) struct Choice {
     pub(crate) lost: Option<BTreeSet<usize>>,
     /// Go on with this cut, the first being 1, of what was recorded last.
     pub(crate) from: Option<usize>,
+    /// Whether a box that starts with the version before is updated once more.
+    pub(crate) orders_again: bool,
 }
 
 /// Records the writes, unless they lie there, and starts the disk of each cut, or looks at it without a machine.
@@ -95,7 +97,8 @@ pub(crate) fn run(image: &Path, release: &Path, choice: &Choice) -> Result<()> {
     for (number, point) in (1_usize..).zip(points).skip(first - 1) {
         let lost = choice.lost.clone().map_or_else(|| log.draw_lost(point, seed), Ok)?;
         let toll = rebuilt.cut(&lab, &log, point, &lost)?;
-        let told = start_again(&lab, (image, &rebuilt.cut), &record).with_context(|| {
+        let again = choice.orders_again.then_some(&release);
+        let told = start_again(&lab, (image, &rebuilt.cut), &record, again).with_context(|| {
             format!(
                 "cut {number} at entry {point}: its disk, started since, is {}; again: --seed {seed} --at {point}",
                 rebuilt.cut.display()
@@ -292,10 +295,19 @@ impl Rebuilt {
     }
 }
 
-/// The box starts from what a cut has left, the one version or the other, filters, and finds its journal as it was. Says what it
-/// runs and after how long.
-fn start_again(lab: &Lab, (image, disk): (&Path, &Path), record: &Record) -> Result<String> {
-    let parts = Parts { image, disk, log: None, beside: &[], is_attended: false };
+/// The box starts from what a cut has left, the one version or the other, filters, and finds its journal as it was. One with the version before
+/// takes this release, where it is ordered again. Says what it runs and after how long.
+fn start_again(
+    lab: &Lab,
+    (image, disk): (&Path, &Path),
+    record: &Record,
+    again: Option<&Release>,
+) -> Result<String> {
+    let tar = disk.with_file_name("release.tar");
+    let beside = again.map(|release| release.write_disk(lab, &tar).map(|()| [("release", tar.as_path())]));
+    let beside = beside.transpose()?;
+    let beside = beside.as_ref().map_or(&[][..], |beside| beside);
+    let parts = Parts { image, disk, log: None, beside, is_attended: false };
     let mut machine = Booted::start(lab, &parts)?;
     machine.wait("the first answer", START_WITHIN, |_| answers(&lab.pc2))?;
     let seconds = machine.seconds();
@@ -305,7 +317,17 @@ fn start_again(lab: &Lab, (image, disk): (&Path, &Path), record: &Record) -> Res
     ensure!(version == record.old || version == record.new, "neither version: {version}");
     let verified = machine.inside(VERIFY)?;
     ensure!(verified.contains(VERIFIED), "{verified}");
-    Ok(format!("{version}, answers after {seconds:.1} s, log verified"))
+    let mut told = format!("{version}, answers after {seconds:.1} s, log verified");
+    if let Some(release) = again.filter(|release| release.version != version) {
+        release.lay(&mut machine, "release")?;
+        release.order(&mut machine)?;
+        machine.wait("the blessing of what is ordered again", BLESSED_WITHIN, |machine| {
+            release.is_blessed(machine)
+        })?;
+        machine.settle()?;
+        told = format!("{told}; ordered again, {} is blessed", release.version);
+    }
+    Ok(told)
 }
 
 #[cfg(test)]

@@ -89,6 +89,9 @@ enum Scenario {
         /// The entries that are lost, or `none`; without it, the seed decides.
         #[arg(long, value_name = "ENTRIES", conflicts_with = "cuts")]
         lost: Option<String>,
+        /// Where the version before starts, order the update once more: it has to be blessed.
+        #[arg(long)]
+        order: bool,
     },
 }
 
@@ -100,10 +103,10 @@ fn main() -> Result<()> {
         Scenario::Hands => hands::run(&image),
         Scenario::Update { release, broken } => update::run(&image, &release, &broken),
         Scenario::Compare { bare, rounds } => compare::run(&image, &bare, rounds),
-        Scenario::Cuts { cuts, release, seed, from, at, lost } => {
+        Scenario::Cuts { cuts, release, seed, from, at, lost, order } => {
             let cuts = cuts.unwrap_or(Cuts::At(at));
             let lost = lost.map(|entries| read_entries(&entries)).transpose()?;
-            cuts::run(&image, &release, &Choice { cuts, seed, lost, from })
+            cuts::run(&image, &release, &Choice { cuts, seed, lost, from, orders_again: order })
         }
     }
 }
