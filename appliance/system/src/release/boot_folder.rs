@@ -17,7 +17,7 @@ use crate::regular;
 /// Most names of the folder that are looked at: an update leaves two boot files.
 const NAMES_MAX: usize = 64;
 /// How a program of UEFI begins (PE/COFF): the boot loader starts nothing else.
-const MAGIC: [u8; 2] = *b"MZ";
+const BEGINNING: [u8; 2] = *b"MZ";
 
 /// What the folder has.
 #[derive(Debug)]
@@ -106,10 +106,10 @@ fn remove(path: &Path) -> io::Result<()> {
 
 /// Whether a file begins like a program.
 fn is_program(path: &Path) -> io::Result<bool> {
-    let mut magic = [0; MAGIC.len()];
-    match regular::open(path)?.read_exact(&mut magic) {
+    let mut beginning = [0; BEGINNING.len()];
+    match regular::open(path)?.read_exact(&mut beginning) {
         Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(false),
-        read => read.map(|()| magic == MAGIC),
+        read => read.map(|()| beginning == BEGINNING),
     }
 }
 

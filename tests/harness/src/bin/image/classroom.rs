@@ -55,13 +55,14 @@ pub(crate) fn give_line(internet: &Machine) -> Result<Service> {
     )
 }
 
-/// Asks for an address as a PC does that is switched on.
+/// Asks for an address as a PC does that is switched on: until one is offered, for ten minutes at most. A box begins to answer before it
+/// gives addresses.
 pub(crate) fn lease(client: &Machine) -> Result<String> {
     let script = client.directory().join("given.sh");
     fs::write(&script, CLIENT)?;
     let script = script.display();
     client.shell(&format!("chmod 755 {script} && ip address flush dev eth0 scope global"))?.success()?;
-    let ask = format!("busybox udhcpc -i eth0 -f -n -q -t 10 -T 1 -O 114 -s {script}");
+    let ask = format!("busybox udhcpc -i eth0 -f -n -q -t 600 -T 1 -O 114 -s {script}");
     client.shell(&ask)?.success()
 }
 
