@@ -8,7 +8,7 @@
 //! of life (`WatchdogSec=`), ends both.
 
 use std::ffi::OsStr;
-use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::io::{self, BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
 use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -32,7 +32,7 @@ const LOOK_PERIOD: Duration = Duration::from_millis(100);
 /// How often systemd is told that this process is not stopped: several times within its unit's `WatchdogSec=`.
 const WATCH_PERIOD: Duration = Duration::from_secs(5);
 /// Longest line that names an interface, in bytes, with its end.
-const LINE_BYTES_MAX: usize = 16;
+const LINE_BYTES_MAX: u64 = 16;
 
 /// Keeps one radio for the box at the other end of this connection, until that goes or hostapd does. Its files are where
 /// the box with the same folder puts them.
@@ -98,15 +98,10 @@ fn give_signs() {
     }
 }
 
-/// The first line, byte by byte: what follows it are signs.
+/// The first line. What comes with it are signs, which need not be kept.
 fn read_interface(connection: &mut UnixStream) -> io::Result<Interface> {
-    let mut line = Vec::new();
-    for byte in connection.bytes().take(LINE_BYTES_MAX) {
-        match byte? {
-            b'\n' => break,
-            byte => line.push(byte),
-        }
-    }
-    let line = String::from_utf8_lossy(&line).into_owned();
-    line.parse().map_err(|error| io::Error::new(ErrorKind::InvalidData, format!("{line:?}: {error}")))
+    let mut line = String::new();
+    BufReader::new(connection.take(LINE_BYTES_MAX)).read_line(&mut line)?;
+    let name = line.trim_end_matches('\n');
+    name.parse().map_err(|error| io::Error::new(ErrorKind::InvalidData, format!("{name:?}: {error}")))
 }
