@@ -304,10 +304,11 @@ fn start_again(
     again: Option<&Release>,
 ) -> Result<String> {
     let tar = disk.with_file_name("release.tar");
-    let beside = again.map(|release| release.write_disk(lab, &tar).map(|()| [("release", tar.as_path())]));
-    let beside = beside.transpose()?;
-    let beside = beside.as_ref().map_or(&[][..], |beside| beside);
-    let parts = Parts { image, disk, log: None, beside, is_attended: false };
+    if let Some(release) = again {
+        release.write_disk(lab, &tar)?;
+    }
+    let beside = again.map(|_| ("release", tar.as_path()));
+    let parts = Parts { image, disk, log: None, beside: beside.as_slice(), is_attended: false };
     let mut machine = Booted::start(lab, &parts)?;
     machine.wait("the first answer", START_WITHIN, |_| answers(&lab.pc2))?;
     let seconds = machine.seconds();
